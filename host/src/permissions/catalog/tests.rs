@@ -1,0 +1,216 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::embedded::SERVICES;
+use super::{builtin, validate};
+
+/// The names that existing permissions files use: an interface, so kept as a copy that does not follow the sources.
+const NAMES: &str = include_str!("names.json");
+
+#[derive(Debug, Deserialize, PartialEq)]
+struct NamedScope {
+    scope: String,
+    display_name: String,
+    permissions: Vec<String>,
+}
+
+fn expected_names() -> BTreeMap<String, Vec<NamedScope>> {
+    serde_json::from_str(NAMES).expect("a list of names")
+}
+
+fn services() -> serde_json::Map<String, Value> {
+    serde_json::from_str(&builtin().services_json()).expect("valid JSON")
+}
+
+#[test]
+fn every_known_service_scope_and_permission_is_there_in_its_order() {
+    let names: serde_json::Map<String, Value> = serde_json::from_str(NAMES).expect("an object");
+    assert_eq!(
+        services().keys().collect::<Vec<_>>(),
+        names.keys().collect::<Vec<_>>()
+    );
+    let expected = expected_names();
+    for service in &builtin().services {
+        let scopes: Vec<_> = service
+            .scopes
+            .iter()
+            .map(|scope| NamedScope {
+                scope: scope.scope.clone(),
+                display_name: scope.display_name.clone(),
+                permissions: scope
+                    .permissions
+                    .iter()
+                    .map(|permission| permission.name.clone())
+                    .collect(),
+            })
+            .collect();
+        assert_eq!(
+            Some(&scopes),
+            expected.get(service.name),
+            "{}",
+            service.name
+        );
+    }
+}
+
+#[test]
+fn the_catalog_has_26_services_28_scopes_and_310_permissions() {
+    let scopes: Vec<_> = builtin()
+        .services
+        .iter()
+        .flat_map(|service| &service.scopes)
+        .collect();
+    assert_eq!(builtin().services.len(), 26);
+    assert_eq!(scopes.len(), 28);
+    assert_eq!(
+        scopes
+            .iter()
+            .map(|scope| scope.permissions.len())
+            .sum::<usize>(),
+        310
+    );
+}
+
+#[test]
+fn no_two_scopes_or_permissions_share_a_name() {
+    let scopes = || {
+        builtin()
+            .services
+            .iter()
+            .flat_map(|service| &service.scopes)
+    };
+    let permissions = scopes()
+        .flat_map(|scope| &scope.permissions)
+        .map(|permission| permission.name.as_str());
+    let names: Vec<_> = scopes()
+        .map(|scope| scope.scope.as_str())
+        .chain(permissions)
+        .collect();
+    let unique: BTreeSet<_> = names.iter().collect();
+    assert_eq!(unique.len(), names.len());
+    assert!(!unique.contains(&"any"), "the engine's own");
+}
+
+#[test]
+fn a_name_without_a_schema_is_known_and_matches_nothing() {
+    assert_eq!(builtin().schema("notion-api"), Some(&json!(false)));
+    assert_eq!(builtin().schema("notion-read-all"), Some(&json!(false)));
+    assert_eq!(builtin().schema("no-such-name"), None);
+    assert_eq!(builtin().schema("any"), None);
+}
+
+#[test]
+fn what_clients_see_carries_names_and_descriptions_alone() {
+    let json = builtin().services_json();
+    assert!(
+        json.starts_with("{\n  \"slack\": [\n    {\n      \"scope\": \"slack-api\",\n"),
+        "{}",
+        &json[..80]
+    );
+    assert!(json.ends_with("}\n"));
+    for scope in services()
+        .values()
+        .flat_map(|scopes| scopes.as_array().expect("scopes"))
+    {
+        assert_eq!(
+            keys(scope),
+            ["scope", "display_name", "description", "permissions"],
+            "{scope}"
+        );
+        for permission in scope["permissions"].as_array().expect("permissions") {
+            assert_eq!(keys(permission), ["name", "description"], "{permission}");
+        }
+    }
+}
+
+fn keys(value: &Value) -> Vec<&str> {
+    value
+        .as_object()
+        .expect("an object")
+        .keys()
+        .map(String::as_str)
+        .collect()
+}
+
+#[test]
+fn the_builtin_catalog_is_a_valid_catalog_file() {
+    validate(builtin().services_json().as_bytes()).expect("valid");
+}
+
+#[test]
+fn embedded_files_are_the_files_in_the_directory() {
+    let embedded: BTreeSet<String> = SERVICES
+        .iter()
+        .map(|(name, _)| format!("{name}.json"))
+        .collect();
+    let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/catalog");
+    let present = std::fs::read_dir(directory)
+        .expect(directory)
+        .map(|entry| {
+            entry
+                .expect("entry")
+                .file_name()
+                .into_string()
+                .expect("name")
+        })
+        .collect();
+    assert_eq!(embedded, present);
+}
+
+#[test]
+fn a_broken_catalog_file_is_refused_with_the_place_and_the_remedy() {
+    for (content, complaint) in [
+        (
+            "{",
+            "not valid JSON: EOF while parsing an object at line 1 column 1",
+        ),
+        (
+            "[]",
+            "the catalog must be an object of service names, found an array",
+        ),
+        (
+            r#"{"Slack": []}"#,
+            r#"service name "Slack" must consist of"#,
+        ),
+        (r#"{"-x": []}"#, r#"service name "-x" must consist of"#),
+        (
+            r#"{"slack": {}}"#,
+            "slack must be an array, found an object",
+        ),
+        (
+            r#"{"slack": ["slack-api"]}"#,
+            "slack[0] must be an object, found a string",
+        ),
+        (
+            r#"{"slack": [{"display_name": "S", "permissions": []}]}"#,
+            "slack[0].scope must be a non-empty string, found nothing",
+        ),
+        (
+            r#"{"slack": [{"scope": "s", "display_name": "", "permissions": []}]}"#,
+            "slack[0].display_name must be a non-empty string, found an empty string",
+        ),
+        (
+            r#"{"slack": [{"scope": "s", "display_name": "S"}]}"#,
+            "slack[0].permissions must be an array, found nothing",
+        ),
+        (
+            r#"{"slack": [{"scope": "s", "display_name": "S", "description": 1, "permissions": []}]}"#,
+            "slack[0].description must be a string, found a number",
+        ),
+        (
+            r#"{"slack": [{"scope": "s", "display_name": "S", "permissions": [{"name": "a"}, {"name": null}]}]}"#,
+            "slack[0].permissions[1].name must be a non-empty string, found null",
+        ),
+    ] {
+        let error = validate(content.as_bytes()).expect_err(content).to_string();
+        assert!(error.starts_with(complaint), "{content}: {error}");
+        assert!(error.ends_with("get the built-in catalog back"), "{error}");
+    }
+}
+
+#[test]
+fn a_catalog_file_may_have_keys_that_nobody_reads() {
+    validate(br#"{"x": [{"scope": "s", "display_name": "S", "since": 2, "permissions": [{"name": "a", "risk": "low"}]}], "y": []}"#).expect("valid");
+}
