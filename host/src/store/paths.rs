@@ -1,0 +1,161 @@
+//! Where everything is kept. A `LatchkeyDirectory` is absolute and is valid UTF-8, so that each path under it can stand
+//! in a token; nobody else puts these names together.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use super::durable::{self, PRIVATE_FILE, StorageError};
+use super::ids::HostId;
+
+const DEFAULT_PERMISSIONS: &str = "{\n  \"rules\": []\n}";
+const ADMIN_PERMISSIONS: &str =
+    "{\n  \"rules\": [\n    {\n      \"any\": [\n        \"any\"\n      ]\n    }\n  ]\n}";
+
+/// The root of all state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LatchkeyDirectory {
+    root: PathBuf,
+}
+
+/// Why a path cannot be the latchkey directory.
+#[derive(Debug, thiserror::Error)]
+pub enum DirectoryError {
+    #[error("the latchkey directory must be absolute, got '{}'", .0.display())]
+    Relative(PathBuf),
+    #[error("the latchkey directory must be valid UTF-8, got {0:?}; choose another path")]
+    NotUtf8(OsString),
+}
+
+impl LatchkeyDirectory {
+    /// Touches nothing on disk; see `initialise`.
+    pub fn new(root: &Path) -> Result<Self, DirectoryError> {
+        if root.to_str().is_none() {
+            return Err(DirectoryError::NotUtf8(root.as_os_str().to_owned()));
+        }
+        if !root.is_absolute() {
+            return Err(DirectoryError::Relative(root.to_owned()));
+        }
+        // Drops doubled and trailing slashes: tokens carry the path literally.
+        Ok(Self {
+            root: root.components().collect(),
+        })
+    }
+
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    pub fn plugin_data_dir(&self) -> PathBuf {
+        self.root.join("mngr_latchkey")
+    }
+
+    pub fn encryption_key(&self) -> PathBuf {
+        self.root.join("encryption_key")
+    }
+
+    pub fn default_permissions(&self) -> PathBuf {
+        self.plugin_data_dir()
+            .join("latchkey_default_permissions.json")
+    }
+
+    pub fn admin_permissions(&self) -> PathBuf {
+        self.plugin_data_dir()
+            .join("latchkey_admin_permissions.json")
+    }
+
+    /// The permissions file that the agents of one host share.
+    pub fn host_permissions(&self, host: &HostId) -> PathBuf {
+        self.plugin_data_dir()
+            .join("hosts")
+            .join(host.as_str())
+            .join("latchkey_permissions.json")
+    }
+
+    /// Where the opaque handles are.
+    pub fn handles_dir(&self) -> PathBuf {
+        self.plugin_data_dir().join("permissions")
+    }
+
+    /// The record of the running supervisor.
+    pub fn record(&self) -> PathBuf {
+        self.plugin_data_dir().join("latchkey_forward.json")
+    }
+
+    pub fn pending_requests_dir(&self) -> PathBuf {
+        self.root.join("permission_requests").join("v2")
+    }
+
+    pub fn extensions_dir(&self) -> PathBuf {
+        self.root.join("extensions")
+    }
+
+    pub fn compile_cache_dir(&self) -> PathBuf {
+        self.root.join("compile_cache")
+    }
+
+    /// Creates the directories and the two permissions files that everything relies on; leaves alone what exists.
+    pub fn initialise(&self) -> Result<(), StorageError> {
+        durable::create_dir_all(&self.plugin_data_dir())?;
+        create_when_missing(&self.default_permissions(), DEFAULT_PERMISSIONS)?;
+        create_when_missing(&self.admin_permissions(), ADMIN_PERMISSIONS)
+    }
+}
+
+fn create_when_missing(path: &Path, content: &str) -> Result<(), StorageError> {
+    // Asked first, because a read-only directory that is complete will do.
+    if path.symlink_metadata().is_err() {
+        durable::create_new(path, content.as_bytes(), PRIVATE_FILE)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::ffi::OsStrExt;
+
+    use super::*;
+
+    #[test]
+    fn only_absolute_utf8_paths_will_do() {
+        let message = LatchkeyDirectory::new(Path::new("x/y"))
+            .unwrap_err()
+            .to_string();
+        assert!(message.contains("must be absolute"), "{message}");
+        let odd = Path::new(std::ffi::OsStr::from_bytes(b"/\xff"));
+        assert!(LatchkeyDirectory::new(odd).is_err());
+        let directory = LatchkeyDirectory::new(Path::new("/a//b/./c/")).unwrap();
+        assert_eq!(directory.root().to_str(), Some("/a/b/c"));
+    }
+
+    #[test]
+    fn initialising_keeps_what_is_there() {
+        let root = tempfile::tempdir().unwrap();
+        let directory = LatchkeyDirectory::new(&root.path().join("new")).unwrap();
+        directory.initialise().unwrap();
+        let read = |path: PathBuf| {
+            serde_json::from_slice::<serde_json::Value>(&fs::read(path).unwrap()).unwrap()
+        };
+        assert_eq!(
+            read(directory.default_permissions()),
+            serde_json::json!({"rules": []})
+        );
+        assert_eq!(
+            read(directory.admin_permissions()),
+            serde_json::json!({"rules": [{"any": ["any"]}]})
+        );
+        fs::write(directory.default_permissions(), b"mine").unwrap();
+        directory.initialise().unwrap();
+        assert_eq!(fs::read(directory.default_permissions()).unwrap(), b"mine");
+    }
+
+    #[test]
+    fn a_file_in_the_way_is_named() {
+        let root = tempfile::tempdir().unwrap();
+        fs::write(root.path().join("f"), b"").unwrap();
+        let directory = LatchkeyDirectory::new(&root.path().join("f")).unwrap();
+        let message = directory.initialise().unwrap_err().to_string();
+        assert!(message.contains("a file is in the way"), "{message}");
+        assert!(message.contains(root.path().to_str().unwrap()), "{message}");
+    }
+}
