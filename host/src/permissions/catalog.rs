@@ -1,7 +1,7 @@
 //! The built-in service catalog: which services, scopes and permissions exist by name, and what each one matches.
 //!
-//! One file a service stands under `host/catalog/` and is embedded. A scope's schema takes in every request to the
-//! service, so that the rule for a scope decides all of its traffic; a permission's schema is narrow and complete in
+//! One file a service stands under `host/catalog/` and is embedded. A scope's schema takes in every encrypted request to
+//! the service's API, so that the rule for a scope decides all of it; a permission's schema is narrow and complete in
 //! itself (protocol, domain, method, path), so that it grants nothing else even when a rule lists it under another scope.
 //! A name whose schema is not written yet is known and matches nothing. `any` is the engine's own, not the catalog's.
 //!
@@ -10,6 +10,8 @@
 mod embedded;
 #[cfg(test)]
 mod examples;
+#[cfg(test)]
+mod schema_tests;
 #[cfg(test)]
 mod tests;
 mod validation;

@@ -1,0 +1,266 @@
+//! Holds every written schema to its own examples and to what its name promises.
+
+use serde_json::Value;
+
+use super::builtin;
+use super::embedded::SERVICES;
+use super::examples::{Entry, service};
+
+/// The services whose schemas are written; of the others, the names alone are known.
+const WRITTEN: [&str; 5] = ["slack", "github", "gitlab", "linear", "stripe"];
+
+fn written_scopes() -> impl Iterator<Item = (Entry, Vec<Entry>)> {
+    WRITTEN.iter().flat_map(|name| service(name))
+}
+
+fn written_permissions() -> impl Iterator<Item = Entry> {
+    written_scopes().flat_map(|(_, permissions)| permissions)
+}
+
+fn is_read(name: &str) -> bool {
+    name.contains("-read") || name.ends_with("-search")
+}
+
+fn is_write(name: &str) -> bool {
+    name.contains("-write")
+}
+
+/// Calls `visit` with every object inside a schema, itself included.
+fn for_each_object<'a>(
+    value: &'a Value,
+    visit: &mut impl FnMut(&'a serde_json::Map<String, Value>),
+) {
+    match value {
+        Value::Object(object) => {
+            visit(object);
+            object
+                .values()
+                .for_each(|value| for_each_object(value, visit));
+        }
+        Value::Array(elements) => elements
+            .iter()
+            .for_each(|value| for_each_object(value, visit)),
+        _ => {}
+    }
+}
+
+#[test]
+fn a_service_is_either_written_whole_or_not_at_all() {
+    for (name, _) in SERVICES {
+        for (scope, permissions) in service(name) {
+            for entry in permissions.iter().chain([&scope]) {
+                assert_eq!(
+                    entry.schema.is_some(),
+                    WRITTEN.contains(&name),
+                    "{}",
+                    entry.name
+                );
+                assert_eq!(
+                    builtin().schema(&entry.name),
+                    Some(entry.schema.as_ref().unwrap_or(&Value::Bool(false)))
+                );
+            }
+        }
+    }
+    let written = written_scopes()
+        .map(|(_, permissions)| permissions.len())
+        .collect::<Vec<_>>();
+    assert_eq!((written.len(), written.iter().sum::<usize>()), (7, 74));
+}
+
+#[test]
+fn every_schema_answers_its_examples_as_they_say() {
+    for (scope, permissions) in written_scopes() {
+        for entry in permissions.iter().chain([&scope]) {
+            assert!(
+                !entry.examples.allow.is_empty() && !entry.examples.deny.is_empty(),
+                "{} lacks examples",
+                entry.name
+            );
+            for example in &entry.examples.allow {
+                assert!(entry.allows(example), "{} must allow {example}", entry.name);
+            }
+            for example in &entry.examples.deny {
+                assert!(!entry.allows(example), "{} must deny {example}", entry.name);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_permission_allows_only_what_its_scope_takes_in() {
+    for (scope, permissions) in written_scopes() {
+        for permission in &permissions {
+            for example in &permission.examples.allow {
+                assert!(
+                    scope.allows(example),
+                    "{} must take in {example} of {}",
+                    scope.name,
+                    permission.name
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_permission_grants_nothing_on_another_host_or_over_clear_text() {
+    for permission in written_permissions() {
+        for example in &permission.examples.allow {
+            let (_, rest) = example.split_once("https://").expect(example);
+            let (host, _) = rest.split_once('/').expect(example);
+            for other in [
+                example.replacen("https://", "http://", 1),
+                example.replacen(host, "example.org", 1),
+                example.replacen(host, &format!("{host}.example.org"), 1),
+            ] {
+                assert!(
+                    !permission.allows(&other),
+                    "{} allows {other}",
+                    permission.name
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn what_any_permission_reads_read_all_reads_and_no_write_permission_matches() {
+    for (_, permissions) in written_scopes() {
+        for read in permissions
+            .iter()
+            .filter(|permission| is_read(&permission.name))
+        {
+            for example in &read.examples.allow {
+                for other in &permissions {
+                    if other.name.ends_with("-read-all") {
+                        assert!(other.allows(example), "{} must allow {example}", other.name);
+                    }
+                    if is_write(&other.name) {
+                        assert!(!other.allows(example), "{} allows {example}", other.name);
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn what_any_permission_writes_write_all_writes_and_no_read_permission_matches() {
+    for (_, permissions) in written_scopes() {
+        for write in permissions
+            .iter()
+            .filter(|permission| is_write(&permission.name))
+        {
+            for example in &write.examples.allow {
+                for other in &permissions {
+                    if other.name.ends_with("-write-all") {
+                        assert!(other.allows(example), "{} must allow {example}", other.name);
+                    }
+                    if is_read(&other.name) {
+                        assert!(!other.allows(example), "{} allows {example}", other.name);
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn no_read_permission_allows_a_method_that_changes_things() {
+    for permission in written_permissions().filter(|permission| is_read(&permission.name)) {
+        for_each_object(permission.schema.as_ref().expect("schema"), &mut |object| {
+            if let Some(method) = object.get("method") {
+                let allowed = method.to_string();
+                for changing in ["PUT", "PATCH", "DELETE"] {
+                    assert!(
+                        !allowed.contains(changing),
+                        "{}: {allowed}",
+                        permission.name
+                    );
+                }
+            }
+        });
+        for example in &permission.examples.allow {
+            let (_, url) = example.split_once(' ').expect(example);
+            for changing in ["PUT", "PATCH", "DELETE"] {
+                assert!(
+                    !permission.allows(&format!("{changing} {url}")),
+                    "{} allows {changing} {url}",
+                    permission.name
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn every_pattern_is_anchored_and_an_ecmascript_pattern_with_flag_u() {
+    for (scope, permissions) in written_scopes() {
+        for entry in permissions.iter().chain([&scope]) {
+            for_each_object(entry.schema.as_ref().expect("schema"), &mut |object| {
+                if let Some(Value::String(pattern)) = object.get("pattern") {
+                    assert!(
+                        pattern.starts_with("^/") && pattern.ends_with('$'),
+                        "{}: {pattern}",
+                        entry.name
+                    );
+                    assert_eq!(
+                        object.get("type"),
+                        Some(&Value::from("string")),
+                        "{}: {pattern}",
+                        entry.name
+                    );
+                    regress::Regex::with_flags(pattern, "u")
+                        .unwrap_or_else(|error| panic!("{}: {pattern}: {error}", entry.name));
+                    // `|` binds weaker than the anchors: outside a group it would free one end.
+                    assert!(!has_bare_alternative(pattern), "{}: {pattern}", entry.name);
+                }
+            });
+        }
+    }
+}
+
+fn has_bare_alternative(pattern: &str) -> bool {
+    let mut depth = 0;
+    pattern.chars().any(|character| {
+        match character {
+            '(' => depth += 1,
+            ')' => depth -= 1,
+            _ => {}
+        }
+        character == '|' && depth == 0
+    })
+}
+
+#[test]
+fn every_branch_requires_protocol_domain_method_and_path() {
+    for permission in written_permissions() {
+        let schema = permission.schema.as_ref().expect("schema");
+        let branches = schema
+            .get("anyOf")
+            .and_then(Value::as_array)
+            .cloned()
+            .unwrap_or_else(|| vec![schema.clone()]);
+        for branch in branches {
+            let constrained: Vec<_> = branch["properties"]
+                .as_object()
+                .expect("properties")
+                .keys()
+                .map(String::as_str)
+                .collect();
+            let required: Vec<_> = branch["required"]
+                .as_array()
+                .expect("required")
+                .iter()
+                .filter_map(Value::as_str)
+                .collect();
+            assert_eq!(constrained, required, "{}", permission.name);
+            assert!(
+                required.starts_with(&["protocol", "domain", "method", "path"]),
+                "{}: {required:?}",
+                permission.name
+            );
+        }
+    }
+}
