@@ -64,8 +64,11 @@ struct PermissionEntry {
     _examples: Option<IgnoredAny>,
 }
 
+#[allow(
+    clippy::panic,
+    reason = "the files are part of the program, not input, and a test reads every one of them"
+)]
 static BUILTIN: LazyLock<Catalog> = LazyLock::new(|| {
-    // Not input: the files are part of the program, and a test reads every one of them.
     Catalog::parse(&embedded::SERVICES)
         .unwrap_or_else(|(service, error)| panic!("embedded catalog file {service}.json: {error}"))
 });
