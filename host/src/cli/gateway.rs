@@ -1,0 +1,156 @@
+//! `gateway`: runs the gateway alone. With `--latchkey-directory` it is wired as a supervisor would wire it; without, by the
+//! variables of the upstream program. An option wins over a variable.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use secrecy::SecretString;
+
+use super::create_jwt;
+use super::environment::Environment;
+use super::failure::Failure;
+use super::logging;
+use super::options::Options;
+use super::setup::encryption_key;
+use crate::gateway::Settings;
+use crate::store::durable;
+use crate::store::keys::EncryptionKey;
+use crate::store::paths::LatchkeyDirectory;
+use crate::store::tokens::gateway_password;
+
+const DEFAULT_HOST: &str = "localhost";
+const DEFAULT_PORT: u16 = 1989;
+const DEFAULT_DIRECTORY: &str = "~/.latchkey";
+
+const HOST: &str = "LATCHKEY_GATEWAY_LISTEN_HOST";
+const PORT: &str = "LATCHKEY_GATEWAY_LISTEN_PORT";
+const PASSWORD: &str = "LATCHKEY_GATEWAY_LISTEN_PASSWORD";
+const DIRECTORY: &str = "LATCHKEY_DIRECTORY";
+const PERMISSIONS: &str = "LATCHKEY_PERMISSIONS_CONFIG";
+const PERMISSIONS_ROOT: &str = "LATCHKEY_EXTENSION_PERMISSIONS_ROOT";
+const NO_BUILTIN_SCHEMAS: &str = "LATCHKEY_PERMISSIONS_DO_NOT_USE_BUILTIN_SCHEMAS";
+
+/// Run the gateway alone
+///
+/// With --latchkey-directory: that directory's key, its default permissions file, the password derived from the key, and
+/// permissions files edited below its mngr_latchkey/. Without: everything from LATCHKEY_DIRECTORY [default: ~/.latchkey],
+/// LATCHKEY_PERMISSIONS_CONFIG, LATCHKEY_GATEWAY_LISTEN_PASSWORD (unset: no password), LATCHKEY_ENCRYPTION_KEY,
+/// LATCHKEY_EXTENSION_PERMISSIONS_ROOT and LATCHKEY_PERMISSIONS_DO_NOT_USE_BUILTIN_SCHEMAS.
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    subcommand: Option<GatewayCommand>,
+
+    /// Host name or address to listen on [default: $LATCHKEY_GATEWAY_LISTEN_HOST, or localhost]
+    #[arg(long, value_name = "HOST")]
+    listen_host: Option<String>,
+
+    /// Port to listen on, 0 for any free one [default: $LATCHKEY_GATEWAY_LISTEN_PORT, or 1989]
+    #[arg(long, value_name = "PORT")]
+    listen_port: Option<u16>,
+
+    /// Allow every request without an override token while the default permissions file is missing
+    #[arg(long)]
+    allow_missing_permissions: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum GatewayCommand {
+    CreateJwt(create_jwt::Arguments),
+}
+
+pub(super) fn run(
+    arguments: Arguments,
+    options: &Options,
+    environment: &Environment,
+) -> Result<(), Failure> {
+    if let Some(GatewayCommand::CreateJwt(arguments)) = &arguments.subcommand {
+        return create_jwt::run(arguments, options, environment);
+    }
+    let settings = settings(&arguments, options, environment)?;
+    logging::start(options, environment)?;
+    crate::gateway::run(settings).map_err(Failure::failed)
+}
+
+fn settings(
+    arguments: &Arguments,
+    options: &Options,
+    environment: &Environment,
+) -> Result<Settings, Failure> {
+    let (directory, key) = open(options, environment)?;
+    let signing_key = key.signing_key();
+    let wired = options.latchkey_directory.is_some();
+    let password = if wired {
+        Some(gateway_password(&signing_key))
+    } else {
+        environment.text(PASSWORD)?.map(SecretString::from)
+    };
+    let default_permissions = match path_from(environment, PERMISSIONS)? {
+        _ if wired => directory.default_permissions(),
+        Some(path) => path,
+        None => directory.root().join("permissions.json"),
+    };
+    let permissions_root = if wired {
+        Some(directory.plugin_data_dir())
+    } else {
+        path_from(environment, PERMISSIONS_ROOT)?
+    };
+    Ok(Settings {
+        listen_host: match (&arguments.listen_host, environment.text(HOST)?) {
+            (Some(host), _) => host.clone(),
+            (None, host) => host.unwrap_or(DEFAULT_HOST).to_owned(),
+        },
+        listen_port: match (arguments.listen_port, environment.text(PORT)?) {
+            (Some(port), _) => port,
+            (None, None) => DEFAULT_PORT,
+            (None, Some(port)) => port.trim().parse().map_err(|_| {
+                Failure::failed(format_args!(
+                    "${PORT} must be a port, 0 to 65535, got '{port}'"
+                ))
+            })?,
+        },
+        password,
+        signing_key,
+        latchkey_directory: directory.root().to_owned(),
+        default_permissions,
+        allow_missing_permissions: arguments.allow_missing_permissions,
+        permissions_root,
+        builtin_schemas: environment.variable(NO_BUILTIN_SCHEMAS).is_none(),
+    })
+}
+
+/// The latchkey directory and its key, ready for use.
+pub(super) fn open(
+    options: &Options,
+    environment: &Environment,
+) -> Result<(LatchkeyDirectory, EncryptionKey), Failure> {
+    let directory = match &options.latchkey_directory {
+        Some(root) => {
+            let root = environment.absolute(root, "--latchkey-directory")?;
+            let directory = LatchkeyDirectory::new(&root).map_err(Failure::failed)?;
+            directory.initialise().map_err(Failure::failed)?;
+            directory
+        }
+        None => {
+            let root = environment
+                .variable(DIRECTORY)
+                .unwrap_or(OsStr::new(DEFAULT_DIRECTORY));
+            let root = environment.absolute(Path::new(root), &format!("${DIRECTORY}"))?;
+            let directory = LatchkeyDirectory::new(&root).map_err(Failure::failed)?;
+            durable::create_dir_all(directory.root()).map_err(Failure::failed)?;
+            directory
+        }
+    };
+    let key = encryption_key(&directory, environment)?;
+    Ok((directory, key))
+}
+
+fn path_from(environment: &Environment, name: &str) -> Result<Option<PathBuf>, Failure> {
+    let path = environment.variable(name).map(Path::new);
+    path.map(|path| environment.absolute(path, &format!("${name}")))
+        .transpose()
+}
+
+#[cfg(test)]
+mod tests;

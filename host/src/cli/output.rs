@@ -1,0 +1,66 @@
+//! The result on stdout. A reader that has left is no failure; any other trouble is, for the result did not arrive.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+use serde_json::ser::Formatter;
+
+use super::failure::Failure;
+
+/// One line.
+pub(super) fn line(text: &str) -> Result<(), Failure> {
+    bytes(format!("{text}\n").as_bytes())
+}
+
+/// Text that brings its own line ends.
+pub(super) fn text(text: &str) -> Result<(), Failure> {
+    bytes(text.as_bytes())
+}
+
+/// One line of JSON in the form that mngr's commands print: a space after each comma and colon.
+pub(super) fn json_line(value: &serde_json::Value) -> Result<(), Failure> {
+    let mut line = Vec::new();
+    value
+        .serialize(&mut serde_json::Serializer::with_formatter(
+            &mut line, Spaced,
+        ))
+        .map_err(|error| {
+            Failure::failed(format_args!("cannot write the result as JSON: {error}"))
+        })?;
+    line.push(b'\n');
+    bytes(&line)
+}
+
+pub(super) fn bytes(result: &[u8]) -> Result<(), Failure> {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(result).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::failed(
+            format_args!("cannot write the result to stdout: {error}"),
+        )),
+        _ => Ok(()),
+    }
+}
+
+struct Spaced;
+
+impl Formatter for Spaced {
+    fn begin_array_value<W: ?Sized + Write>(
+        &mut self,
+        writer: &mut W,
+        first: bool,
+    ) -> io::Result<()> {
+        writer.write_all(if first { b"" } else { b", " })
+    }
+
+    fn begin_object_key<W: ?Sized + Write>(
+        &mut self,
+        writer: &mut W,
+        first: bool,
+    ) -> io::Result<()> {
+        writer.write_all(if first { b"" } else { b", " })
+    }
+
+    fn begin_object_value<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        writer.write_all(b": ")
+    }
+}

@@ -1,0 +1,38 @@
+//! `register-agent`: lets an agent through to its own part of the API behind the proxy.
+
+use clap::Args;
+
+use super::environment::Environment;
+use super::failure::Failure;
+use super::link_permissions::parse_host;
+use super::options::Options;
+use super::setup::Setup;
+use crate::store::baseline;
+use crate::store::ids::AgentId;
+use crate::store::permissions_file;
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// The id of the host that the agent runs on
+    #[arg(long, value_name = "ID")]
+    host_id: String,
+
+    /// The agent's id
+    #[arg(long, value_name = "ID")]
+    agent_id: String,
+}
+
+pub(super) fn run(
+    arguments: &Arguments,
+    options: &Options,
+    environment: &Environment,
+) -> Result<(), Failure> {
+    let setup = Setup::open(options, environment)?;
+    let host = parse_host(&arguments.host_id)?;
+    let agent = AgentId::parse(&arguments.agent_id).map_err(|error| {
+        Failure::usage(format_args!("--agent-id is not a valid agent ID: {error}"))
+    })?;
+    let file = setup.directory.host_permissions(&host);
+    permissions_file::edit(&file, |config| baseline::register(config, &agent))
+        .map_err(Failure::failed)
+}
