@@ -11,6 +11,8 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 pub(super) enum Failure {
     /// The invocation was wrong: exit code 2.
     Usage(String),
+    /// No subcommand was named: exit code 2, after the help that lists them.
+    NoSubcommand(String),
     /// It was right, and something else went wrong: exit code 1.
     Failed(String),
 }
@@ -26,6 +28,9 @@ impl Failure {
 
     /// Scripts match the wording for what is missing; the parser's own does for the rest.
     pub(super) fn from_parser(error: &clap::Error) -> Self {
+        if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+            return Self::NoSubcommand(error.render().to_string());
+        }
         let missing = match error.get(ContextKind::InvalidArg) {
             Some(ContextValue::Strings(names))
                 if error.kind() == ErrorKind::MissingRequiredArgument =>
@@ -55,18 +60,20 @@ impl Failure {
 
     /// Prints the diagnostic and gives the exit code.
     pub(super) fn report(&self) -> ExitCode {
+        let (prefix, code) = match self {
+            Self::Usage(_) => ("Error: ", ExitCode::from(2)),
+            Self::NoSubcommand(_) => ("", ExitCode::from(2)),
+            Self::Failed(_) => ("Error: ", ExitCode::FAILURE),
+        };
         // Without a stderr there is nobody to tell.
-        let _ = writeln!(std::io::stderr().lock(), "Error: {self}");
-        match self {
-            Self::Usage(_) => ExitCode::from(2),
-            Self::Failed(_) => ExitCode::FAILURE,
-        }
+        let _ = writeln!(std::io::stderr().lock(), "{prefix}{self}");
+        code
     }
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (Self::Usage(message) | Self::Failed(message)) = self;
+        let (Self::Usage(message) | Self::NoSubcommand(message) | Self::Failed(message)) = self;
         // A path may hold anything, also what a terminal would obey.
         for character in message.chars() {
             if character.is_control() && character != '\n' {

@@ -68,8 +68,10 @@ pub(super) fn run(
     if let Some(GatewayCommand::CreateJwt(arguments)) = &arguments.subcommand {
         return create_jwt::run(arguments, options, environment);
     }
-    let settings = settings(&arguments, options, environment)?;
+    let (directory, key) = open(options, environment)?;
+    let settings = settings(&arguments, options, environment, &directory, &key)?;
     logging::start(options, environment)?;
+    directory.sweep_temporary_files();
     crate::gateway::run(settings).map_err(Failure::failed)
 }
 
@@ -77,8 +79,9 @@ fn settings(
     arguments: &Arguments,
     options: &Options,
     environment: &Environment,
+    directory: &LatchkeyDirectory,
+    key: &EncryptionKey,
 ) -> Result<Settings, Failure> {
-    let (directory, key) = open(options, environment)?;
     let signing_key = key.signing_key();
     let wired = options.latchkey_directory.is_some();
     let password = if wired {

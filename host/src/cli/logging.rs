@@ -1,6 +1,7 @@
 //! Where the gateway's log goes: to stderr for people, and to a file for programs when one is named.
 
 use std::fs::OpenOptions;
+use std::io::IsTerminal;
 use std::os::unix::fs::OpenOptionsExt;
 use std::sync::Mutex;
 
@@ -24,6 +25,7 @@ pub(super) fn start(options: &Options, environment: &Environment) -> Result<(), 
     };
     let console = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
         .with_filter(levels(ours));
     let file = match &options.log_file {
         None => None,

@@ -2,6 +2,7 @@
 //! in a token; nobody else puts these names together.
 
 use std::ffi::OsString;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::durable::{self, PRIVATE_FILE, StorageError};
@@ -99,6 +100,35 @@ impl LatchkeyDirectory {
         create_when_missing(&self.default_permissions(), DEFAULT_PERMISSIONS)?;
         create_when_missing(&self.admin_permissions(), ADMIN_PERMISSIONS)
     }
+
+    /// Removes the temporary files that crashed writers left in any of these directories. What cannot be looked at or
+    /// removed is left for the next time.
+    pub fn sweep_temporary_files(&self) {
+        let hosts = self.plugin_data_dir().join("hosts");
+        let each_host = fs::read_dir(&hosts)
+            .into_iter()
+            .flatten()
+            .flatten()
+            .map(|host| host.path());
+        let others = [
+            self.root.clone(),
+            self.plugin_data_dir(),
+            self.handles_dir(),
+            self.pending_requests_dir(),
+            self.extensions_dir(),
+        ];
+        for directory in others.into_iter().chain(each_host) {
+            match durable::sweep_temporary_files(&directory) {
+                Ok(0) => {}
+                Ok(count) => tracing::info!(
+                    "removed {count} unfinished file(s) from {}",
+                    directory.display()
+                ),
+                // A file where a directory should be is somebody else's to report.
+                Err(error) => tracing::debug!("{error}"),
+            }
+        }
+    }
 }
 
 fn create_when_missing(path: &Path, content: &str) -> Result<(), StorageError> {
@@ -111,7 +141,6 @@ fn create_when_missing(path: &Path, content: &str) -> Result<(), StorageError> {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
     use std::os::unix::ffi::OsStrExt;
 
     use super::*;
@@ -147,6 +176,32 @@ mod tests {
         fs::write(directory.default_permissions(), b"mine").unwrap();
         directory.initialise().unwrap();
         assert_eq!(fs::read(directory.default_permissions()).unwrap(), b"mine");
+    }
+
+    #[test]
+    fn leftovers_are_swept_from_every_directory() {
+        let root = tempfile::tempdir().unwrap();
+        let directory = LatchkeyDirectory::new(root.path()).unwrap();
+        let host = HostId::parse(&format!("host-{}", "1".repeat(32))).unwrap();
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        child.wait().unwrap();
+        let name = format!(".x.json.{}.0123456789abcdef.tmp", child.id());
+        let leftovers = [
+            directory.handles_dir(),
+            directory.pending_requests_dir(),
+            directory
+                .host_permissions(&host)
+                .parent()
+                .unwrap()
+                .to_owned(),
+        ]
+        .map(|directory| directory.join(&name));
+        for leftover in &leftovers {
+            durable::create_dir_all(leftover.parent().unwrap()).unwrap();
+            fs::write(leftover, b"").unwrap();
+        }
+        directory.sweep_temporary_files();
+        assert!(!leftovers.iter().any(|leftover| leftover.exists()));
     }
 
     #[test]

@@ -24,7 +24,17 @@ fn resolve(words: &[&str], variables: &[(&str, &str)], home: &Path) -> Result<Se
         home: Some(home.to_owned()),
         working_directory: None,
     };
-    settings(&line.arguments, &line.options, &environment).map_err(|failure| failure.to_string())
+    open(&line.options, &environment)
+        .and_then(|(directory, key)| {
+            settings(
+                &line.arguments,
+                &line.options,
+                &environment,
+                &directory,
+                &key,
+            )
+        })
+        .map_err(|failure| failure.to_string())
 }
 
 #[test]
