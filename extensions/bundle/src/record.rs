@@ -37,7 +37,7 @@ impl Bundled {
         self.directory.join(file_name(name))
     }
 
-    /// Writes the components, then what they were built from: an interrupted run leaves records that no longer match, never ones that wrongly do.
+    /// Writes the components, then their records: an interrupted run leaves records that do not match, which the check reports.
     pub fn write(
         &self,
         components: &BTreeMap<&str, Vec<u8>>,

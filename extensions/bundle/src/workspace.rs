@@ -78,8 +78,12 @@ impl Workspace {
             "--filter-platform",
             TARGET,
         ]);
-        // `CARGO_TARGET_DIR` is cleared for every child; here it decides where the components are built.
-        if let Some(directory) = env::var_os("CARGO_TARGET_DIR") {
+        // It is cleared for every child; here it decides where the components are built, seen from where the caller stands.
+        if let Some(given) = env::var_os("CARGO_TARGET_DIR") {
+            let directory = std::path::absolute(&given).map_err(|source| Error::Read {
+                path: given.into(),
+                source,
+            })?;
             command.env("CARGO_TARGET_DIR", directory);
         }
         let answer = toolchain::output(&mut command)?;
