@@ -11,7 +11,8 @@ use std::process::Command;
 
 use super::failure::Failure;
 
-/// Copies of this program that have already passed a command on, so that two of them never pass it to and fro.
+/// Names the process and the copies of this program that it has been, so that two copies never pass a command to and fro.
+/// Exec keeps the process's number, so a child that inherits the variable knows that it is not meant.
 const PASSED_BY: &str = "MNGR_LATCHKEY_PASSED_BY";
 const NAME: &str = "mngr";
 
@@ -41,7 +42,11 @@ impl Start {
 
 /// Becomes the next mngr. Returns only when that fails.
 pub(super) fn hand_over(arguments: &[OsString]) -> Failure {
-    let mut passed_by = std::env::var(PASSED_BY).unwrap_or_default();
+    let process = std::process::id().to_string();
+    let mut passed_by = std::env::var(PASSED_BY)
+        .ok()
+        .filter(|passed_by| passed_by.split(' ').next() == Some(&process))
+        .unwrap_or(process);
     if let Some(file) = std::env::current_exe()
         .ok()
         .and_then(|path| identity(&path))
@@ -122,7 +127,7 @@ mod tests {
         let real = file("real", 0o755);
         let path = std::env::join_paths([&ours, &link, &text, &real]).unwrap();
 
-        let passed = format!(" {}", identity(&ours.join(NAME)).unwrap());
+        let passed = format!("1 {}", identity(&ours.join(NAME)).unwrap());
         assert_eq!(next_on(&path, &passed), Some(real.join(NAME)));
         let passed = format!("{passed} {}", identity(&real.join(NAME)).unwrap());
         assert_eq!(next_on(&path, &passed), None);

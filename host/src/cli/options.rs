@@ -18,7 +18,7 @@ pub(super) struct Options {
     pub latchkey_binary: Option<PathBuf>,
 
     /// Accepted for mngr's sake (human, json or jsonl): each command has one output format
-    #[arg(long, global = true, value_name = "FORMAT", default_value = "human", help_heading = COMMON)]
+    #[arg(long, global = true, value_name = "FORMAT", default_value = "human", help_heading = COMMON, hide_short_help = true)]
     format: String,
 
     /// Log nothing to stderr; errors still appear there
@@ -34,27 +34,27 @@ pub(super) struct Options {
     pub log_file: Option<PathBuf>,
 
     /// Accepted for mngr's sake
-    #[arg(long, global = true, overrides_with = "no_log_commands", help_heading = COMMON)]
+    #[arg(long, global = true, overrides_with = "no_log_commands", help_heading = COMMON, hide_short_help = true)]
     log_commands: bool,
 
     /// Accepted for mngr's sake
-    #[arg(long, global = true, overrides_with = "log_commands", help_heading = COMMON)]
+    #[arg(long, global = true, overrides_with = "log_commands", help_heading = COMMON, hide_short_help = true)]
     no_log_commands: bool,
 
     /// Accepted for mngr's sake: nothing here asks questions
-    #[arg(long, global = true, help_heading = COMMON)]
+    #[arg(long, global = true, help_heading = COMMON, hide_short_help = true)]
     headless: bool,
 
     /// Accepted for mngr's sake
-    #[arg(long, global = true, help_heading = COMMON)]
+    #[arg(long, global = true, help_heading = COMMON, hide_short_help = true)]
     safe: bool,
 
     /// Accepted for mngr's sake
-    #[arg(long, global = true, alias = "enable-plugin", value_name = "NAME", help_heading = COMMON)]
+    #[arg(long, global = true, alias = "enable-plugin", value_name = "NAME", help_heading = COMMON, hide_short_help = true)]
     plugin: Vec<String>,
 
     /// Accepted for mngr's sake
-    #[arg(long, global = true, value_name = "NAME", help_heading = COMMON)]
+    #[arg(long, global = true, value_name = "NAME", help_heading = COMMON, hide_short_help = true)]
     disable_plugin: Vec<String>,
 
     /// Override a setting of mngr, for instance plugins.latchkey.directory=/srv/latchkey

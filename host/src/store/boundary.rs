@@ -204,6 +204,40 @@ mod tests {
         ));
     }
 
+    /// Every path of up to four of these parts, against the operating system's own answer where it has one.
+    #[test]
+    fn no_combination_of_parts_leads_out() {
+        let (_keep, root, boundary) = below();
+        symlink("..", root.join("up")).unwrap();
+        symlink("hosts", root.join("in")).unwrap();
+        symlink(root.parent().unwrap(), root.join("hosts/out")).unwrap();
+        let parts = ["hosts", "in", "out", "up", "root", "new", "..", "."];
+        let mut paths = vec![String::new()];
+        for _ in 0..4 {
+            let longer: Vec<_> = paths
+                .iter()
+                .flat_map(|path| parts.map(|part| format!("{path}{part}/")))
+                .collect();
+            paths.extend(longer);
+        }
+        for path in paths {
+            let resolved = boundary.resolve(&path).ok();
+            if let Some(resolved) = &resolved {
+                assert!(resolved.starts_with(&root) && *resolved != root, "{path}");
+                assert!(
+                    !resolved
+                        .components()
+                        .any(|part| part == Component::ParentDir),
+                    "{path}"
+                );
+            }
+            if let Ok(real) = fs::canonicalize(root.join(&path)) {
+                let inside = real.starts_with(&root) && real != root;
+                assert_eq!(resolved, inside.then_some(real), "{path}");
+            }
+        }
+    }
+
     #[test]
     fn the_root_may_be_a_link_or_missing() {
         let (_keep, root, _) = below();
