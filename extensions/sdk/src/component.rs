@@ -63,9 +63,7 @@ macro_rules! export {
                 }
             }
 
-            #[cfg(target_family = "wasm")]
             type Exported = $crate::component::Component<$extension>;
-            #[cfg(target_family = "wasm")]
     $crate::bindings::export_component!(Exported with_types_in $crate::bindings);
         };
     };
