@@ -70,6 +70,8 @@ pub(super) fn hand_over(arguments: &[OsString]) -> Failure {
 /// The first executable mngr that is none of the files in `passed_by`.
 fn next_on(path: &OsStr, passed_by: &str) -> Option<PathBuf> {
     std::env::split_paths(path)
+        // An empty entry would mean the working directory, which nobody chose.
+        .filter(|directory| !directory.as_os_str().is_empty())
         .map(|directory| directory.join(NAME))
         .find(|candidate| {
             is_executable(candidate)

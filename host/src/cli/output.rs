@@ -19,16 +19,19 @@ pub(super) fn text(text: &str) -> Result<(), Failure> {
 
 /// One line of JSON in the form that mngr's commands print: a space after each comma and colon.
 pub(super) fn json_line(value: &serde_json::Value) -> Result<(), Failure> {
-    let mut line = Vec::new();
-    value
-        .serialize(&mut serde_json::Serializer::with_formatter(
-            &mut line, Spaced,
-        ))
-        .map_err(|error| {
-            Failure::failed(format_args!("cannot write the result as JSON: {error}"))
-        })?;
+    let mut line = render(value).map_err(|error| {
+        Failure::failed(format_args!("cannot write the result as JSON: {error}"))
+    })?;
     line.push(b'\n');
     bytes(&line)
+}
+
+fn render(value: &serde_json::Value) -> serde_json::Result<Vec<u8>> {
+    let mut text = Vec::new();
+    value.serialize(&mut serde_json::Serializer::with_formatter(
+        &mut text, Spaced,
+    ))?;
+    Ok(text)
 }
 
 pub(super) fn bytes(result: &[u8]) -> Result<(), Failure> {
@@ -62,5 +65,19 @@ impl Formatter for Spaced {
 
     fn begin_object_value<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
         writer.write_all(b": ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn json_keeps_its_order_and_has_the_spaces_of_python() {
+        let value = json!({"b": [1, "x", {}], "a": {"c": null, "d": []}});
+        let text = String::from_utf8(render(&value).unwrap()).unwrap();
+        assert_eq!(text, r#"{"b": [1, "x", {}], "a": {"c": null, "d": []}}"#);
     }
 }
