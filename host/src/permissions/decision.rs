@@ -1,0 +1,157 @@
+//! Rules that are ready to decide.
+//!
+//! Rules are tried in order and the first whose scope matches decides; without one the request is denied.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::builtin::BuiltinSchemas;
+use super::config::Permissions;
+use super::error::CheckError;
+use super::hooks::{self, Verdict};
+use super::include::{Merged, PlacedRule};
+use super::request::Request;
+use super::schema::{Compiler, Fault, NodeId, Registry, Schemas};
+
+/// What a permission check says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    Allowed,
+    Denied,
+}
+
+/// The resolved rules of a permissions file and its includes.
+#[derive(Debug)]
+pub(super) struct Ruleset {
+    /// The file as named, for messages.
+    root: Arc<Path>,
+    schemas: Schemas,
+    rules: Vec<Resolved>,
+}
+
+#[derive(Debug)]
+struct Resolved {
+    scope: NodeId,
+    hooks: Vec<String>,
+    /// `None` lets everything through that the hooks do.
+    permissions: Option<Vec<NodeId>>,
+    path: Arc<Path>,
+    index: usize,
+}
+
+impl Ruleset {
+    /// Resolves every rule; what no rule uses is not looked at.
+    pub(super) fn compile(
+        root: &Path,
+        merged: Merged,
+        builtin: BuiltinSchemas,
+    ) -> Result<Self, CheckError> {
+        let registry = Registry {
+            defined: &merged.schemas,
+            builtin,
+        };
+        let mut compiler = Compiler::new(&registry);
+        let rules = merged
+            .rules
+            .into_iter()
+            .map(|rule| resolve(rule, &mut compiler))
+            .collect::<Result<_, _>>()?;
+        let schemas = compiler.finish();
+        Ok(Self {
+            root: root.into(),
+            schemas,
+            rules,
+        })
+    }
+
+    /// The first thing that could keep a request from being decided.
+    pub(super) fn check(&self) -> Result<(), CheckError> {
+        match self.schemas.first_fault() {
+            Some(fault) => Err(self.unusable(fault.clone())),
+            None => Ok(()),
+        }
+    }
+
+    pub(super) async fn decide(&self, request: &Request) -> Result<Decision, CheckError> {
+        let Some(rule) = self.rule_for(request)? else {
+            return Ok(Decision::Denied);
+        };
+        if !rule.hooks.is_empty() {
+            let directory = rule.path.parent().unwrap_or(&rule.path);
+            let verdict = hooks::run(&rule.hooks, directory, request).await;
+            let verdict = verdict.map_err(|failure| CheckError::Hook {
+                path: rule.path.to_path_buf(),
+                index: rule.index,
+                hook: failure.hook,
+                problem: failure.problem,
+            })?;
+            if verdict == Verdict::Denied {
+                return Ok(Decision::Denied);
+            }
+        }
+        let Some(permissions) = &rule.permissions else {
+            return Ok(Decision::Allowed);
+        };
+        for permission in permissions {
+            if self.matches(*permission, request)? {
+                return Ok(Decision::Allowed);
+            }
+        }
+        Ok(Decision::Denied)
+    }
+
+    fn rule_for(&self, request: &Request) -> Result<Option<&Resolved>, CheckError> {
+        for rule in &self.rules {
+            if self.matches(rule.scope, request)? {
+                return Ok(Some(rule));
+            }
+        }
+        Ok(None)
+    }
+
+    fn matches(&self, schema: NodeId, request: &Request) -> Result<bool, CheckError> {
+        self.schemas
+            .matches(schema, request.as_value())
+            .map_err(|fault| self.unusable(fault))
+    }
+
+    fn unusable(&self, fault: Fault) -> CheckError {
+        CheckError::UnusableSchema {
+            path: self.root.to_path_buf(),
+            fault,
+        }
+    }
+}
+
+fn resolve(placed: PlacedRule, compiler: &mut Compiler<'_>) -> Result<Resolved, CheckError> {
+    let PlacedRule { rule, path, index } = placed;
+    let mut named = |name: &str| match compiler.named(name) {
+        Ok(Some(id)) => Ok(id),
+        Ok(None) => Err(CheckError::UnknownSchema {
+            path: path.to_path_buf(),
+            index,
+            name: name.to_owned(),
+        }),
+        Err(fault) => Err(CheckError::UnusableSchema {
+            path: path.to_path_buf(),
+            fault,
+        }),
+    };
+    let scope = named(&rule.scope)?;
+    let permissions = match &rule.permissions {
+        Permissions::Unrestricted => None,
+        Permissions::AnyOf(names) => Some(
+            names
+                .iter()
+                .map(|name| named(name))
+                .collect::<Result<_, _>>()?,
+        ),
+    };
+    Ok(Resolved {
+        scope,
+        hooks: rule.hooks,
+        permissions,
+        path,
+        index,
+    })
+}

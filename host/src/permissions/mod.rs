@@ -1,0 +1,77 @@
+//! The permission engine: decides requests by files in detent's format.
+//!
+//! An [`Engine`] reads a permissions file with its includes, compiles the schemas that its rules use, and keeps the result
+//! for as long as the files stay as they are. It promises that a decision takes bounded time apart from hooks, that a
+//! change of a file shows in the next decision, and that whatever cannot be read, resolved, evaluated or run is a
+//! [`CheckError`] and never an allowed request. It writes nothing but the file that it hands to hooks.
+
+mod builtin;
+mod cache;
+pub mod catalog;
+mod config;
+mod decision;
+mod error;
+mod hooks;
+mod include;
+mod pattern;
+mod request;
+mod schema;
+#[cfg(test)]
+mod tests;
+mod version;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use cache::Cache;
+use decision::Ruleset;
+
+pub use builtin::BuiltinSchemas;
+pub use decision::Decision;
+pub use error::CheckError;
+pub use request::Request;
+pub use schema::Fault;
+
+/// Decides requests. Clones share what has been compiled.
+#[derive(Clone)]
+pub struct Engine {
+    builtin: BuiltinSchemas,
+    cache: Arc<Cache>,
+}
+
+impl Engine {
+    pub fn new(builtin: BuiltinSchemas) -> Self {
+        Self {
+            builtin,
+            cache: Arc::new(Cache::new(builtin)),
+        }
+    }
+
+    /// Decides `request` by the file at `config`; a file that is missing allows nothing. Must run within a tokio runtime.
+    pub async fn decide(&self, config: &Path, request: &Request) -> Result<Decision, CheckError> {
+        let rules = match self.cache.fresh(config) {
+            Some(rules) => rules?,
+            None => {
+                let (cache, path) = (Arc::clone(&self.cache), config.to_owned());
+                let loaded = tokio::task::spawn_blocking(move || cache.load(&path)).await;
+                loaded.map_err(|error| CheckError::Interrupted(error.to_string()))??
+            }
+        };
+        rules.decide(request).await
+    }
+
+    /// Whether a file with `content` at `config` could decide any request that comes. It is stricter than [`Self::decide`],
+    /// which stumbles over a broken keyword only where a request leads there. Blocking.
+    pub fn check(&self, config: &Path, content: &[u8]) -> Result<(), CheckError> {
+        let merged = include::load(config, Some(content)).merged?;
+        Ruleset::compile(config, merged, self.builtin)?.check()
+    }
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine")
+            .field("builtin", &self.builtin)
+            .finish_non_exhaustive()
+    }
+}

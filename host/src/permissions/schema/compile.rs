@@ -1,0 +1,536 @@
+//! From JSON to nodes.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::Arc;
+
+use percent_encoding::percent_decode_str;
+use serde_json::{Map, Value};
+
+use super::format::Format;
+use super::node::{
+    ArrayKeywords, Condition, Contains, Keywords, Node, NodeId, NumberKeywords, ObjectKeywords,
+    Schemas, StringKeywords, Type,
+};
+use super::references::Places;
+use super::{Fault, Registry, properties};
+use crate::permissions::pattern::Pattern;
+
+const REFERENCE_PREFIX: &str = "#/$defs/";
+
+/// Compiles named schemas into one [`Schemas`], each once.
+pub(in crate::permissions) struct Compiler<'a> {
+    registry: &'a Registry<'a>,
+    schemas: Schemas,
+    names: HashMap<String, NodeId>,
+    /// Where a part of a schema was compiled to, by its place in memory.
+    parts: HashMap<usize, NodeId>,
+    places: HashMap<String, Places<'a>>,
+    pending: Vec<Part<'a>>,
+}
+
+/// A part of a schema that has a node and waits to be compiled into it.
+struct Part<'a> {
+    id: NodeId,
+    owner: Arc<str>,
+    schema: &'a Value,
+    is_root: bool,
+}
+
+impl<'a> Compiler<'a> {
+    pub(in crate::permissions) fn new(registry: &'a Registry<'a>) -> Self {
+        Self {
+            registry,
+            schemas: Schemas::default(),
+            names: HashMap::new(),
+            parts: HashMap::new(),
+            places: HashMap::new(),
+            pending: Vec::new(),
+        }
+    }
+
+    /// The node of the schema `name`; `None` when nothing has that name.
+    pub(in crate::permissions) fn named(&mut self, name: &str) -> Result<Option<NodeId>, Fault> {
+        if let Some(id) = self.names.get(name) {
+            return Ok(Some(*id));
+        }
+        let Some(root) = self.registry.get(name) else {
+            return Ok(None);
+        };
+        properties::check(name, root, self.registry)?;
+        let id = self.reserve();
+        self.names.insert(name.to_owned(), id);
+        self.pending.push(Part {
+            id,
+            owner: name.into(),
+            schema: root,
+            is_root: true,
+        });
+        while let Some(part) = self.pending.pop() {
+            let node = self.node(&part)?;
+            if let Some(place) = self.schemas.nodes.get_mut(part.id.0) {
+                *place = node;
+            }
+        }
+        Ok(Some(id))
+    }
+
+    pub(in crate::permissions) fn finish(self) -> Schemas {
+        self.schemas
+    }
+
+    fn reserve(&mut self) -> NodeId {
+        self.schemas.nodes.push(Node::Constant(false));
+        NodeId(self.schemas.nodes.len() - 1)
+    }
+
+    /// The node of a part, compiled later: nothing here recurses.
+    fn part(&mut self, owner: &Arc<str>, schema: &'a Value) -> NodeId {
+        let address = std::ptr::from_ref(schema).addr();
+        if let Some(id) = self.parts.get(&address) {
+            return *id;
+        }
+        let id = self.reserve();
+        self.parts.insert(address, id);
+        self.pending.push(Part {
+            id,
+            owner: Arc::clone(owner),
+            schema,
+            is_root: false,
+        });
+        id
+    }
+
+    fn node(&mut self, part: &Part<'a>) -> Result<Node, Fault> {
+        let keywords = match part.schema {
+            Value::Bool(answer) => return Ok(Node::Constant(*answer)),
+            Value::Object(keywords) => keywords,
+            _ => {
+                self.schemas.can_fail = true;
+                return Ok(Node::Broken(Fault {
+                    schema: part.owner.to_string(),
+                    detail: "a schema must be an object, true or false".to_owned(),
+                }));
+            }
+        };
+        let mut reader = Reader {
+            owner: Arc::clone(&part.owner),
+            schema: part.schema,
+            keywords,
+            compiler: self,
+            fault: None,
+        };
+        let mut node = reader.read()?;
+        if part.is_root && node.types.is_none() {
+            node.types = Some(vec![Type::Object]);
+        }
+        let faults = &node.faults;
+        if [&faults.any, &faults.object, &faults.array, &faults.string]
+            .into_iter()
+            .any(Option::is_some)
+        {
+            self.schemas.can_fail = true;
+        }
+        Ok(Node::Keywords(Box::new(node)))
+    }
+
+    /// What a `$ref` leads to: a place in the same schema, else a named schema or a place in it.
+    fn reference(
+        &mut self,
+        owner: &Arc<str>,
+        schema: &'a Value,
+        reference: &str,
+    ) -> Result<NodeId, Fault> {
+        let fault = |detail| Fault {
+            schema: owner.to_string(),
+            detail,
+        };
+        if let Some(target) = self
+            .places(owner)
+            .map_err(fault)?
+            .and_then(|places| places.target(schema))
+        {
+            return Ok(self.place(owner, target));
+        }
+        let unresolved = || fault(format!("'$ref' {reference:?} leads nowhere"));
+        let name = referred_name(schema).ok_or_else(unresolved)?;
+        let target_owner: Arc<str> = name.as_str().into();
+        let pointer = reference
+            .strip_prefix(REFERENCE_PREFIX)
+            .and_then(|rest| rest.split_once('/'))
+            .map(|(_, pointer)| format!("/{pointer}"))
+            .unwrap_or_default();
+        let target = self
+            .places(&target_owner)
+            .map_err(fault)?
+            .and_then(|places| places.at(&pointer))
+            .ok_or_else(unresolved)?;
+        Ok(self.place(&target_owner, target))
+    }
+
+    /// A place that is the root of its schema is the schema itself, as a rule would use it.
+    fn place(&mut self, owner: &Arc<str>, target: &'a Value) -> NodeId {
+        if let Some(id) = self.names.get(&**owner)
+            && self
+                .registry
+                .get(owner)
+                .is_some_and(|root| std::ptr::eq(root, target))
+        {
+            return *id;
+        }
+        self.part(owner, target)
+    }
+
+    fn places(&mut self, name: &str) -> Result<Option<&Places<'a>>, String> {
+        let Some(root) = self.registry.get(name) else {
+            return Ok(None);
+        };
+        Ok(Some(match self.places.entry(name.to_owned()) {
+            Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Vacant(entry) => entry.insert(Places::of(root)?),
+        }))
+    }
+}
+
+/// The name of the schema in `{"$ref": "#/$defs/<name>"}`.
+pub(super) fn referred_name(schema: &Value) -> Option<String> {
+    let reference = schema.get("$ref")?.as_str()?;
+    let name = reference
+        .strip_prefix(REFERENCE_PREFIX)?
+        .split('/')
+        .next()?;
+    let decoded = percent_decode_str(name).decode_utf8().ok()?;
+    Some(decoded.replace("~1", "/").replace("~0", "~"))
+}
+
+/// Reads the keywords of one schema.
+struct Reader<'r, 'a> {
+    owner: Arc<str>,
+    schema: &'a Value,
+    keywords: &'a Map<String, Value>,
+    compiler: &'r mut Compiler<'a>,
+    /// The first keyword of the group being read that cannot be evaluated.
+    fault: Option<Fault>,
+}
+
+impl<'a> Reader<'_, 'a> {
+    fn read(&mut self) -> Result<Keywords, Fault> {
+        let mut node = Keywords {
+            reference: self.reference()?,
+            types: self.get("type").map(types),
+            constant: self.get("const").cloned(),
+            one_of_values: self
+                .get("enum")
+                .and_then(|value| self.list("enum", value))
+                .cloned(),
+            not: self.schema("not"),
+            any_of: self.branches("anyOf"),
+            all_of: self.branches("allOf"),
+            one_of: self.branches("oneOf"),
+            condition: self.condition(),
+            ..Keywords::default()
+        };
+        for key in ["$dynamicRef", "$recursiveRef"] {
+            if self.keywords.contains_key(key) {
+                self.broken(key, "is not supported; use '$ref'");
+            }
+        }
+        node.faults.any = self.fault.take();
+        node.object = self.object();
+        node.faults.object = self.fault.take();
+        node.array = self.array();
+        node.faults.array = self.fault.take();
+        node.number = self.number();
+        node.string = self.string();
+        node.faults.string = self.fault.take();
+        Ok(node)
+    }
+
+    fn get(&self, key: &str) -> Option<&'a Value> {
+        self.keywords.get(key)
+    }
+
+    fn has_any(&self, keys: &[&str]) -> bool {
+        keys.iter().any(|key| self.keywords.contains_key(*key))
+    }
+
+    fn broken(&mut self, key: &str, problem: &str) {
+        let fault = Fault {
+            schema: self.owner.to_string(),
+            detail: format!("'{key}' {problem}"),
+        };
+        self.fault.get_or_insert(fault);
+    }
+
+    fn reference(&mut self) -> Result<Option<NodeId>, Fault> {
+        let Some(value) = self.get("$ref") else {
+            return Ok(None);
+        };
+        let Some(reference) = value.as_str() else {
+            return Err(Fault {
+                schema: self.owner.to_string(),
+                detail: "'$ref' must be a string".to_owned(),
+            });
+        };
+        self.compiler
+            .reference(&self.owner, self.schema, reference)
+            .map(Some)
+    }
+
+    fn schema(&mut self, key: &str) -> Option<NodeId> {
+        let value = self.get(key)?;
+        Some(self.compiler.part(&self.owner, value))
+    }
+
+    fn list(&mut self, key: &str, value: &'a Value) -> Option<&'a Vec<Value>> {
+        let list = value.as_array();
+        if list.is_none() {
+            self.broken(key, "must be a list");
+        }
+        list
+    }
+
+    fn branches(&mut self, key: &str) -> Option<Vec<NodeId>> {
+        let value = self.get(key)?;
+        let list = self.list(key, value)?;
+        Some(
+            list.iter()
+                .map(|item| self.compiler.part(&self.owner, item))
+                .collect(),
+        )
+    }
+
+    fn condition(&mut self) -> Option<Condition> {
+        Some(Condition {
+            test: self.schema("if")?,
+            then: self.schema("then"),
+            otherwise: self.schema("else"),
+        })
+    }
+
+    fn limit(&self, key: &str) -> Option<f64> {
+        self.get(key).map(number)
+    }
+
+    /// The members of a keyword that maps names to something.
+    fn members(&mut self, key: &str) -> impl Iterator<Item = (&'a String, &'a Value)> + use<'a> {
+        let members = match self.get(key) {
+            None => None,
+            Some(Value::Object(members)) => Some(members),
+            Some(_) => {
+                self.broken(key, "must be an object");
+                None
+            }
+        };
+        members.into_iter().flatten()
+    }
+
+    fn schemas(&mut self, key: &str) -> Vec<(String, NodeId)> {
+        self.members(key)
+            .map(|(name, value)| (name.clone(), self.compiler.part(&self.owner, value)))
+            .collect()
+    }
+
+    fn names(&mut self, key: &str, value: &'a Value) -> Vec<String> {
+        let Some(list) = self.list(key, value) else {
+            return Vec::new();
+        };
+        list.iter()
+            .map(|name| {
+                name.as_str()
+                    .map_or_else(|| name.to_string(), str::to_owned)
+            })
+            .collect()
+    }
+
+    fn pattern(&mut self, key: &str, source: &str) -> Option<Pattern> {
+        match Pattern::new(source) {
+            Ok(pattern) => {
+                self.compiler.schemas.can_fail |= !pattern.is_bounded();
+                Some(pattern)
+            }
+            Err(problem) => {
+                self.broken(
+                    key,
+                    &format!("holds {source:?}, which is not a regular expression (ECMAScript, flag u): {problem}"),
+                );
+                None
+            }
+        }
+    }
+
+    fn object(&mut self) -> Option<Box<ObjectKeywords>> {
+        const KEYS: [&str; 11] = [
+            "required",
+            "minProperties",
+            "maxProperties",
+            "propertyNames",
+            "dependentRequired",
+            "dependentSchemas",
+            "dependencies",
+            "properties",
+            "patternProperties",
+            "additionalProperties",
+            "unevaluatedProperties",
+        ];
+        if !self.has_any(&KEYS) {
+            return None;
+        }
+        let mut object = ObjectKeywords {
+            required: self
+                .get("required")
+                .map(|value| self.names("required", value))
+                .unwrap_or_default(),
+            min_properties: self.limit("minProperties"),
+            max_properties: self.limit("maxProperties"),
+            property_names: self.schema("propertyNames"),
+            dependent_schemas: self.schemas("dependentSchemas"),
+            properties: self.schemas("properties"),
+            additional: self.schema("additionalProperties"),
+            unevaluated: self.schema("unevaluatedProperties"),
+            ..ObjectKeywords::default()
+        };
+        for (name, value) in self.members("dependentRequired") {
+            let names = self.names("dependentRequired", value);
+            object.dependent_required.push((name.clone(), names));
+        }
+        for (name, value) in self.members("dependencies") {
+            if value.is_array() {
+                let names = self.names("dependencies", value);
+                object.dependent_required.push((name.clone(), names));
+            } else {
+                let id = self.compiler.part(&self.owner, value);
+                object.dependent_schemas.push((name.clone(), id));
+            }
+        }
+        for (source, value) in self.members("patternProperties") {
+            let id = self.compiler.part(&self.owner, value);
+            if let Some(pattern) = self.pattern("patternProperties", source) {
+                object.pattern_properties.push((pattern, id));
+            }
+        }
+        self.compiler.schemas.tracks_evaluated |= object.unevaluated.is_some();
+        Some(Box::new(object))
+    }
+
+    fn array(&mut self) -> Option<Box<ArrayKeywords>> {
+        const KEYS: [&str; 8] = [
+            "minItems",
+            "maxItems",
+            "prefixItems",
+            "items",
+            "additionalItems",
+            "contains",
+            "unevaluatedItems",
+            "uniqueItems",
+        ];
+        if !self.has_any(&KEYS) {
+            return None;
+        }
+        let mut array = ArrayKeywords {
+            min_items: self.limit("minItems"),
+            max_items: self.limit("maxItems"),
+            prefix: self.branches("prefixItems").unwrap_or_default(),
+            unevaluated: self.schema("unevaluatedItems"),
+            unique: self
+                .get("uniqueItems")
+                .is_some_and(|value| value != &Value::Bool(false)),
+            ..ArrayKeywords::default()
+        };
+        // The older form: a list, and `additionalItems` for the rest.
+        if self.get("items").is_some_and(Value::is_array) {
+            array
+                .prefix
+                .extend(self.branches("items").unwrap_or_default());
+            array.items = self.schema("additionalItems");
+        } else {
+            array.items = self.schema("items");
+        }
+        if let Some(schema) = self.schema("contains") {
+            array.contains = Some(Contains {
+                schema,
+                min: self.limit("minContains"),
+                max: self.limit("maxContains"),
+            });
+        }
+        self.compiler.schemas.tracks_evaluated |= array.unevaluated.is_some();
+        Some(Box::new(array))
+    }
+
+    fn number(&mut self) -> Option<Box<NumberKeywords>> {
+        const KEYS: [&str; 5] = [
+            "minimum",
+            "maximum",
+            "exclusiveMinimum",
+            "exclusiveMaximum",
+            "multipleOf",
+        ];
+        self.has_any(&KEYS).then(|| {
+            Box::new(NumberKeywords {
+                minimum: self.limit("minimum"),
+                maximum: self.limit("maximum"),
+                exclusive_minimum: self.limit("exclusiveMinimum"),
+                exclusive_maximum: self.limit("exclusiveMaximum"),
+                multiple_of: self.limit("multipleOf"),
+            })
+        })
+    }
+
+    fn string(&mut self) -> Option<Box<StringKeywords>> {
+        if !self.has_any(&["minLength", "maxLength", "pattern", "format"]) {
+            return None;
+        }
+        let pattern = match self.get("pattern") {
+            None => None,
+            Some(Value::String(source)) => self.pattern("pattern", source),
+            Some(_) => {
+                self.broken("pattern", "must be a string");
+                None
+            }
+        };
+        Some(Box::new(StringKeywords {
+            min_length: self.limit("minLength"),
+            max_length: self.limit("maxLength"),
+            pattern,
+            pattern_owner: self.owner.to_string(),
+            format: self
+                .get("format")
+                .and_then(Value::as_str)
+                .and_then(Format::named),
+        }))
+    }
+}
+
+/// What is no name of a type matches no value.
+fn types(value: &Value) -> Vec<Type> {
+    let names = match value {
+        Value::Array(names) => names.as_slice(),
+        name => std::slice::from_ref(name),
+    };
+    names
+        .iter()
+        .filter_map(|name| {
+            Some(match name.as_str()? {
+                "null" => Type::Null,
+                "boolean" => Type::Boolean,
+                "integer" => Type::Integer,
+                "number" => Type::Number,
+                "string" => Type::String,
+                "array" => Type::Array,
+                "object" => Type::Object,
+                _ => return None,
+            })
+        })
+        .collect()
+}
+
+/// A limit as ECMAScript's comparisons take it; what is no number compares with nothing.
+fn number(value: &Value) -> f64 {
+    match value {
+        Value::Null => 0.0,
+        Value::Bool(value) => f64::from(u8::from(*value)),
+        Value::Number(number) => number.as_f64().unwrap_or(f64::NAN),
+        Value::String(text) => text.trim().parse().unwrap_or(f64::NAN),
+        Value::Array(_) | Value::Object(_) => f64::NAN,
+    }
+}
