@@ -4,6 +4,9 @@ use std::fmt;
 
 use mngr_extension::random;
 
+/// The longest file name that file systems take is 255 bytes, `.json` included.
+const LONGEST: usize = 250;
+
 /// Why a text names no request.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum InvalidRequestId {
@@ -44,6 +47,11 @@ impl RequestId {
             text if text.bytes().all(is_safe) => Ok(Self(text.to_owned())),
             _ => Err(InvalidRequestId::UnsafeCharacters),
         }
+    }
+
+    /// Whether a request can have this name: a longer one does not fit into a file name with `.json`.
+    pub fn is_possible(&self) -> bool {
+        self.0.len() <= LONGEST
     }
 
     /// As text.
@@ -89,6 +97,12 @@ mod tests {
         );
         assert_eq!(RequestId::parse(".."), Err(InvalidRequestId::Directory));
         assert_eq!(RequestId::parse("..."), Ok(RequestId("...".to_owned())));
+    }
+
+    #[test]
+    fn a_name_that_fits_no_file_names_no_request() {
+        let id = |length: usize| RequestId::parse(&"a".repeat(length)).expect("an id");
+        assert!(id(250).is_possible() && !id(251).is_possible());
     }
 
     proptest! {

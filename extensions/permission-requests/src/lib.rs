@@ -79,11 +79,11 @@ impl PermissionRequests {
                 pending::create(&self.scopes, request, context).await
             }
             ("POST", path) => match path.strip_prefix(APPROVE_PREFIX).and_then(item) {
-                Some(id) => approval::approve(RequestId::parse(&decode_component(id))?).await,
+                Some(id) => approval::approve(named(id)?).await,
                 None => Ok(Response::declined()),
             },
             ("DELETE", path) => match path.strip_prefix(ITEM_PREFIX).and_then(item) {
-                Some(id) => pending::delete(&RequestId::parse(&decode_component(id))?).await,
+                Some(id) => pending::delete(&named(id)?).await,
                 None => Ok(Response::declined()),
             },
             _ => Ok(Response::declined()),
@@ -94,6 +94,16 @@ impl PermissionRequests {
 /// The one, non-empty segment that names an item.
 fn item(remainder: &str) -> Option<&str> {
     Some(remainder).filter(|segment| !segment.is_empty() && !segment.contains('/'))
+}
+
+/// The request that a path segment names.
+fn named(segment: &str) -> Result<RequestId, Refusal> {
+    let id = RequestId::parse(&decode_component(segment))?;
+    if id.is_possible() {
+        Ok(id)
+    } else {
+        Err(Refusal::NotFound(id))
+    }
 }
 
 fn is_true(value: &str) -> bool {

@@ -83,7 +83,10 @@ impl Permissions {
             ("GET", "/permissions/rules") => Rule::select(&request).await?.answer(),
             ("POST", "/permissions/rules") => Rule::select(&request).await?.set(request).await,
             ("DELETE", "/permissions/rules") => Rule::select(&request).await?.remove().await,
-            ("GET", path) => match path.strip_prefix(AVAILABLE_PREFIX) {
+            ("GET", path) => match path
+                .strip_prefix(AVAILABLE_PREFIX)
+                .filter(|rest| !rest.contains('/'))
+            {
                 Some(service) => catalog::service(&self.catalog, &decode_component(service)).await,
                 None => Ok(Response::declined()),
             },

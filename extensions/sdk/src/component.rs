@@ -63,8 +63,15 @@ macro_rules! export {
                 }
             }
 
+            #[cfg(target_family = "wasm")]
             type Exported = $crate::component::Component<$extension>;
+            #[cfg(target_family = "wasm")]
     $crate::bindings::export_component!(Exported with_types_in $crate::bindings);
         };
+
+        // Elsewhere nothing is exported (a linker does not take the exports' names), yet tests shall find everything in use.
+        #[cfg(not(target_family = "wasm"))]
+        const _: fn() -> ::std::rc::Rc<$extension> =
+            <$extension as $crate::component::Hosted>::hosted;
     };
 }

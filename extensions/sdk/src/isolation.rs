@@ -12,15 +12,23 @@
 
 use std::ffi::{c_char, c_int, c_void};
 
+const STANDARD_OUTPUT: c_int = 1;
+const STANDARD_ERROR: c_int = 2;
+const FAILED: isize = -1;
+
 #[unsafe(no_mangle)]
-extern "C" fn write(_descriptor: c_int, _bytes: *const c_void, length: usize) -> isize {
-    isize::try_from(length).unwrap_or(isize::MAX)
+extern "C" fn write(descriptor: c_int, _bytes: *const c_void, length: usize) -> isize {
+    match descriptor {
+        STANDARD_OUTPUT | STANDARD_ERROR => isize::try_from(length).unwrap_or(isize::MAX),
+        // Nothing else is open; to claim otherwise would lose data in silence.
+        _ => FAILED,
+    }
 }
 
 #[unsafe(no_mangle)]
 extern "C" fn writev(_descriptor: c_int, _slices: *const c_void, _count: c_int) -> isize {
-    // A vectored write cannot be claimed as done without adding up its parts; `std` gives up on an error.
-    -1
+    // Printing does not come here, it writes one slice at a time.
+    FAILED
 }
 
 #[unsafe(no_mangle)]
