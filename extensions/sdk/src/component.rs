@@ -66,7 +66,7 @@ macro_rules! export {
             #[cfg(target_family = "wasm")]
             type Exported = $crate::component::Component<$extension>;
             #[cfg(target_family = "wasm")]
-    $crate::bindings::export_component!(Exported with_types_in $crate::bindings);
+            $crate::bindings::export_component! { Exported with_types_in $crate::bindings }
         };
 
         // Elsewhere nothing is exported (a linker does not take the exports' names), yet tests shall find everything in use.
