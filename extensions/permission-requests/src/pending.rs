@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use std::rc::Rc;
 
 use mngr_extension::documents::{self, DocumentsError, Listing};
-use mngr_extension::{Context, Request, Response, Version, events, log};
+use mngr_extension::{ClientGone, Context, Request, Response, Version, Writer, events, log};
 
 use crate::identifier::RequestId;
 use crate::proposal::Proposal;
@@ -17,6 +17,9 @@ use crate::{COLLECTION, TOPIC};
 
 const NDJSON: &str = "application/x-ndjson; charset=utf-8";
 const JSON: &str = "application/json; charset=utf-8";
+/// A longer list is streamed.
+const BUFFERED_LIMIT: usize = 1024 * 1024;
+const PIECE: usize = 64 * 1024;
 const BODY_LIMIT: usize = 10 * 1024 * 1024;
 
 /// The list as it was rendered last.
@@ -35,7 +38,11 @@ impl Rendered {
         // Sorted as the files are, whose names go on with `.json`.
         entries.sort_by_cached_key(|entry| format!("{}.json", entry.name));
         let mut rendered = Self::default();
-        for entry in entries.iter().filter(|entry| !entry.name.starts_with('.')) {
+        // Each entry is let go as soon as it is rendered: the collection may be large.
+        for entry in entries
+            .into_iter()
+            .filter(|entry| !entry.name.starts_with('.'))
+        {
             let Some(record) = Record::parse(&entry.content) else {
                 continue;
             };
@@ -45,16 +52,26 @@ impl Rendered {
         }
         rendered
     }
+
+    /// Sends the lines piece by piece: a copy of a long list for every client would not fit.
+    async fn write_to(&self, client: &mut Writer) -> Result<(), ClientGone> {
+        for piece in self.lines.chunks(PIECE) {
+            client.write(piece).await?;
+        }
+        Ok(())
+    }
 }
 
 impl Pending {
     /// Answers the list.
     pub async fn list(&self) -> Result<Response, Refusal> {
-        Ok(Response::bytes(
-            200,
-            NDJSON,
-            self.render().await?.lines.clone(),
-        ))
+        let rendered = self.render().await?;
+        if rendered.lines.len() <= BUFFERED_LIMIT {
+            return Ok(Response::bytes(200, NDJSON, rendered.lines.clone()));
+        }
+        Ok(Response::stream(200, NDJSON, |mut client| async move {
+            rendered.write_to(&mut client).await
+        }))
     }
 
     /// Answers the list and goes on with every request that is made from now on, until the client leaves.
@@ -63,7 +80,7 @@ impl Pending {
         let mut created = events::subscribe(TOPIC).map_err(Refusal::Events)?;
         let rendered = self.render().await?;
         Ok(Response::stream(200, NDJSON, |mut client| async move {
-            client.write(rendered.lines.clone()).await?;
+            rendered.write_to(&mut client).await?;
             while let Some(line) = created.next().await {
                 let is_shown = Record::parse(&line)
                     .is_some_and(|record| rendered.ids.contains(record.request_id()));

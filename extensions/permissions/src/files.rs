@@ -65,40 +65,30 @@ pub async fn applied(
     kept: &RefCell<RenderedFiles>,
     context: &Context,
 ) -> Result<Response, Refusal> {
-    let name = context.permissions_config.as_str();
-    let refused = |error| Refusal::from_reading(error, name);
-    let known = kept.borrow_mut().version(name);
-    let read = permission_files::read_applied(&context.request_id, known)
-        .await
-        .map_err(refused)?;
-    let body = kept.borrow_mut().body(name, read)?;
-    if let Some(body) = body {
-        return Ok(Response::bytes(200, JSON, body));
-    }
-    // Forgotten while the gateway was asked.
-    let read = permission_files::read_applied(&context.request_id, None)
-        .await
-        .map_err(refused)?;
-    let body = kept.borrow_mut().body(name, read)?;
-    Ok(Response::bytes(200, JSON, body.unwrap_or_default()))
+    let read = async |known| permission_files::read_applied(&context.request_id, known).await;
+    answer(kept, &context.permissions_config, read).await
 }
 
 /// The file that the caller names.
 pub async fn named(kept: &RefCell<RenderedFiles>, path: &str) -> Result<Response, Refusal> {
-    let refused = |error| Refusal::from_reading(error, path);
-    let known = kept.borrow_mut().version(path);
-    let read = permission_files::read(path, Boundary::PermissionsRoot, known)
-        .await
-        .map_err(refused)?;
-    let body = kept.borrow_mut().body(path, read)?;
-    if let Some(body) = body {
-        return Ok(Response::bytes(200, JSON, body));
+    let read = async |known| permission_files::read(path, Boundary::PermissionsRoot, known).await;
+    answer(kept, path, read).await
+}
+
+async fn answer(
+    kept: &RefCell<RenderedFiles>,
+    name: &str,
+    read: impl AsyncFn(Option<Version>) -> Result<Option<Stored>, PermissionFilesError>,
+) -> Result<Response, Refusal> {
+    let refused = |error| Refusal::from_reading(error, name);
+    let known = kept.borrow_mut().version(name);
+    let stored = read(known).await.map_err(refused)?;
+    let mut body = kept.borrow_mut().body(name, stored)?;
+    if body.is_none() {
+        // Forgotten while the gateway was asked.
+        let stored = read(None).await.map_err(refused)?;
+        body = kept.borrow_mut().body(name, stored)?;
     }
-    // Forgotten while the gateway was asked.
-    let read = permission_files::read(path, Boundary::PermissionsRoot, None)
-        .await
-        .map_err(refused)?;
-    let body = kept.borrow_mut().body(path, read)?;
     Ok(Response::bytes(200, JSON, body.unwrap_or_default()))
 }
 
