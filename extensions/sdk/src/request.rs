@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use percent_encoding::percent_decode_str;
 use wit_bindgen::StreamResult;
 
-use crate::bindings::wasi::http::types::{Method, Request as WasiRequest};
+use crate::bindings::wasi::http::types::{ErrorCode, Method, Request as WasiRequest};
 use crate::bindings::wit_future;
 
 /// The most that one read of a body asks for.
@@ -125,6 +125,12 @@ impl Request {
         drop(stream);
         match trailers.await {
             Ok(_) => Ok(body),
+            // The gateway's own limit for this extension is the lower one.
+            Err(ErrorCode::HttpRequestBodySize(size)) => Err(BodyError::TooLarge {
+                limit: size
+                    .and_then(|size| usize::try_from(size).ok())
+                    .unwrap_or(limit),
+            }),
             Err(_) => Err(BodyError::Interrupted),
         }
     }
