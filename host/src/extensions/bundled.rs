@@ -1,0 +1,109 @@
+//! The extensions that come with the gateway: their components as built, and what they are granted.
+//!
+//! At start they and the catalog are written into `<latchkey directory>/extensions/`, as any other extension stands there;
+//! a copy from an older gateway is replaced.
+
+use std::collections::BTreeSet;
+use std::num::NonZeroUsize;
+use std::path::Path;
+
+use super::policy::{FilesAccess, Grants};
+use crate::permissions::catalog;
+use crate::store::durable::{self, StorageError};
+
+/// The catalog's file name beside the components.
+pub(crate) const CATALOG_FILE: &str = "services.json";
+
+/// One extension that is compiled in.
+pub(super) struct Bundled {
+    pub(super) name: &'static str,
+    component: &'static [u8],
+    grants: fn() -> Grants,
+}
+
+/// All of them, by name.
+static BUNDLED: [Bundled; 2] = [
+    Bundled {
+        name: "permission-requests",
+        component: include_bytes!("../../bundled/permission-requests.wasm"),
+        grants: permission_requests,
+    },
+    Bundled {
+        name: "permissions",
+        component: include_bytes!("../../bundled/permissions.wasm"),
+        grants: permissions,
+    },
+];
+
+fn permission_requests() -> Grants {
+    Grants {
+        routes: names(&[
+            "POST /permission-requests",
+            "POST /permission-requests/",
+            "GET /permission-requests",
+            "GET /permission-requests/",
+            "POST /permission-requests/approve/{id}",
+            "DELETE /permission-requests/{id}",
+        ]),
+        collections: names(&["permission_requests/v2"]),
+        topics: names(&["permission-requests"]),
+        permission_files: FilesAccess::Edit,
+        catalog: true,
+        ..small()
+    }
+}
+
+fn permissions() -> Grants {
+    Grants {
+        routes: names(&[
+            "GET /permissions",
+            "GET /permissions/",
+            "GET /permissions/self",
+            "GET /permissions/self/",
+            "GET /permissions/available",
+            "GET /permissions/available/",
+            "GET /permissions/available/{service}",
+            "GET /permissions/rules",
+            "GET /permissions/rules/",
+            "POST /permissions/rules",
+            "POST /permissions/rules/",
+            "DELETE /permissions/rules",
+            "DELETE /permissions/rules/",
+        ]),
+        permission_files: FilesAccess::Edit,
+        catalog: true,
+        ..small()
+    }
+}
+
+fn small() -> Grants {
+    Grants { instances: NonZeroUsize::MIN.saturating_add(1), ..Grants::default() }
+}
+
+fn names(names: &[&str]) -> BTreeSet<String> {
+    names.iter().map(|&name| name.to_owned()).collect()
+}
+
+/// The compiled-in grants of a component with these bytes under this name; none for anybody else's.
+pub(super) fn grants_of(name: &str, sha256: &str) -> Option<Grants> {
+    let bundled = BUNDLED.iter().find(|bundled| bundled.name == name)?;
+    (super::component::sha256(bundled.component) == sha256).then(bundled.grants)
+}
+
+/// Writes the bundled components and the catalog into `directory`, durably, where they are not there already.
+/// Blocking. `directory` is created when missing (0700).
+pub(crate) fn install(directory: &Path) -> Result<(), StorageError> {
+    durable::create_dir_all(directory)?;
+    durable::sweep_temporary_files(directory)?;
+    for bundled in &BUNDLED {
+        install_file(&directory.join(bundled.name).with_extension("wasm"), bundled.component)?;
+    }
+    install_file(&directory.join(CATALOG_FILE), catalog::builtin().services_json().as_bytes())
+}
+
+fn install_file(path: &Path, content: &[u8]) -> Result<(), StorageError> {
+    if std::fs::read(path).is_ok_and(|present| present == content) {
+        return Ok(());
+    }
+    durable::write(path, content, 0o600)
+}

@@ -1,0 +1,86 @@
+//! What extensions may do to the world: one module a host interface of `wit/capabilities.wit`.
+//!
+//! Every gate is here: a function checks the instance's grants before it touches anything. What is not granted answers
+//! `not-granted` (or, for settings, nothing) and leaves a line in the log.
+
+mod catalog;
+mod client;
+mod documents;
+mod events;
+mod log;
+mod permission_files;
+mod settings;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+pub(super) use self::catalog::CatalogFile;
+pub(super) use self::documents::Collections;
+pub(super) use self::events::Bus;
+pub(super) use self::log::StandardStream;
+pub(super) use self::permission_files::PermissionFiles;
+use super::policy::Grants;
+use crate::permissions::Engine;
+use crate::store::boundary::RelativeBoundary;
+
+/// What all extensions of a gateway share.
+pub(super) struct Services {
+    catalog: CatalogFile,
+    collections: Collections,
+    bus: Bus,
+    permission_files: PermissionFiles,
+}
+
+/// Where the services keep their files.
+pub(crate) struct ServicePaths {
+    pub(crate) latchkey_directory: PathBuf,
+    /// `LATCHKEY_EXTENSION_PERMISSIONS_ROOT`; unset refuses the files below it.
+    pub(crate) permissions_root: Option<PathBuf>,
+    pub(crate) catalog: PathBuf,
+}
+
+impl Services {
+    /// # Errors
+    /// When the latchkey directory or the permissions root is no absolute path.
+    pub(super) fn new(paths: ServicePaths, engine: Arc<Engine>) -> Result<Self, RelativeBoundary> {
+        let root = paths.permissions_root.as_deref();
+        Ok(Self {
+            catalog: CatalogFile::new(paths.catalog),
+            permission_files: PermissionFiles::new(&paths.latchkey_directory, root, engine)?,
+            collections: Collections::new(paths.latchkey_directory),
+            bus: Bus::default(),
+        })
+    }
+}
+
+/// One extension's share of the services: what its grants let through. Cheap to clone.
+#[derive(Clone)]
+pub(super) struct Capabilities {
+    extension: Arc<str>,
+    grants: Arc<Grants>,
+    services: Arc<Services>,
+}
+
+impl Capabilities {
+    pub(super) fn new(extension: &str, grants: Grants, services: Arc<Services>) -> Self {
+        Self { extension: extension.into(), grants: Arc::new(grants), services }
+    }
+
+    pub(super) fn extension_name(&self) -> &str {
+        &self.extension
+    }
+
+    /// The limit of an instance's linear memory.
+    pub(super) fn memory_bytes(&self) -> usize {
+        self.grants.memory_mib.saturating_mul(1024 * 1024)
+    }
+
+    fn refused(&self, capability: &str, wanted: &str) {
+        tracing::warn!(extension = &*self.extension, capability, wanted, "not granted to the extension");
+    }
+}
+
+/// Runs what waits for the disk where nothing else waits for it.
+async fn on_blocking_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> wasmtime::Result<T> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| wasmtime::format_err!("the host's own task failed: {error}"))
+}

@@ -1,0 +1,268 @@
+//! `mngr:gateway/permission-files`: reading and replacing permissions files within a boundary.
+//!
+//! The only writes are replacements under the version that was read, serialised with every other writer by the store. A path
+//! is resolved here, at each call; what an extension holds is never trusted.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use quick_cache::sync::Cache;
+use wasmtime::component::{Accessor, HasSelf};
+
+use super::on_blocking_thread;
+use crate::extensions::policy::FilesAccess;
+use crate::extensions::state::{InstanceState, RequestId};
+use crate::extensions::v0_1::permission_files::{self, Boundary as Within, Error, Failure};
+use crate::permissions::Engine;
+use crate::store::boundary::{Boundary, BoundaryError, RelativeBoundary};
+use crate::store::durable::StorageError;
+use crate::store::permissions_file::{self, Reading, ReplaceError, Version};
+use crate::store::stamp::Stamp;
+
+/// Files of recent requests that are kept in memory.
+const CACHED_FILES: usize = 256;
+
+type Outcome<T> = wasmtime::Result<Result<T, Error>>;
+
+/// The boundaries, and the files that requests were decided by.
+pub(in crate::extensions) struct PermissionFiles {
+    latchkey_directory: Boundary,
+    permissions_root: Option<Boundary>,
+    engine: Arc<Engine>,
+    applied: Cache<Arc<Path>, Arc<Applied>>,
+}
+
+struct Applied {
+    stamp: Stamp,
+    reading: Reading,
+}
+
+impl PermissionFiles {
+    /// # Errors
+    /// When a boundary is no absolute path.
+    pub(in crate::extensions) fn new(
+        latchkey_directory: &Path,
+        permissions_root: Option<&Path>,
+        engine: Arc<Engine>,
+    ) -> Result<Self, RelativeBoundary> {
+        Ok(Self {
+            latchkey_directory: Boundary::new(latchkey_directory)?,
+            permissions_root: permissions_root.map(Boundary::new).transpose()?,
+            engine,
+            applied: Cache::new(CACHED_FILES),
+        })
+    }
+
+    fn resolve(&self, path: &str, within: Within) -> Result<PathBuf, Error> {
+        let outside = |error: BoundaryError| match error {
+            BoundaryError::Outside(_) => Error::Outside,
+            BoundaryError::Storage(error) => Error::from(&error),
+        };
+        let below_root = |path| match &self.permissions_root {
+            Some(root) => root.resolve(path).map_err(outside),
+            None => Err(Error::RootNotSet),
+        };
+        match within {
+            Within::PermissionsRoot => below_root(path),
+            Within::LatchkeyDirectory if !path.starts_with('/') => Err(Error::Outside),
+            Within::LatchkeyDirectory => {
+                self.latchkey_directory.resolve(path).map_err(outside).or_else(|error| {
+                    // Without a root there is only the one boundary, and its answer stands.
+                    below_root(path).map_err(|_| error)
+                })
+            }
+        }
+    }
+
+    /// The path as it was named: includes and hooks are found from there, not from where a link leads.
+    fn as_named(&self, path: &str, within: Within) -> PathBuf {
+        match (within, &self.permissions_root) {
+            (Within::PermissionsRoot, Some(root)) => root.root().join(path),
+            _ => PathBuf::from(path),
+        }
+    }
+
+    fn cached(&self, path: &Arc<Path>) -> Option<Arc<Applied>> {
+        self.applied.get(path).filter(|applied| applied.stamp.is_current(path))
+    }
+
+    fn read_applied(&self, path: Arc<Path>) -> Result<Arc<Applied>, Error> {
+        let storage = |source| Error::from(&StorageError::new("read", &path, source));
+        let stamp = Stamp::of(&path).map_err(storage)?;
+        let reading = read_existing(&path)?;
+        let applied = Arc::new(Applied { stamp, reading });
+        self.applied.insert(path, Arc::clone(&applied));
+        Ok(applied)
+    }
+}
+
+fn read_existing(path: &Path) -> Result<Reading, Error> {
+    match permissions_file::read(path) {
+        Ok(Some(reading)) => Ok(reading),
+        Ok(None) => Err(Error::Missing(path.to_string_lossy().into_owned())),
+        Err(error) => Err(Error::from(&error)),
+    }
+}
+
+impl From<&StorageError> for Error {
+    fn from(error: &StorageError) -> Self {
+        Self::Storage(Failure { path: error.path().to_string_lossy().into_owned(), detail: error.to_string() })
+    }
+}
+
+impl From<ReplaceError> for Error {
+    fn from(error: ReplaceError) -> Self {
+        match error {
+            ReplaceError::Conflict(_) => Self::Conflict,
+            ReplaceError::Storage(error) => Self::from(&error),
+        }
+    }
+}
+
+fn unless_known(reading: &Reading, known: Option<u64>) -> Option<permission_files::PermissionsFile> {
+    (known != Some(reading.version.0)).then(|| permission_files::PermissionsFile {
+        path: reading.path.to_string_lossy().into_owned(),
+        content: reading.content.clone(),
+        version: reading.version.0,
+    })
+}
+
+/// The services, if the extension may go as far as `wanted`.
+fn granted(
+    accessor: &Accessor<InstanceState, HasSelf<InstanceState>>,
+    wanted: FilesAccess,
+) -> Result<Arc<super::Services>, Error> {
+    accessor.with(|mut access| {
+        let capabilities = &access.get().capabilities;
+        if capabilities.grants.permission_files < wanted {
+            capabilities.refused("permission-files", if wanted == FilesAccess::Edit { "edit" } else { "read" });
+            return Err(Error::NotGranted);
+        }
+        Ok(Arc::clone(&capabilities.services))
+    })
+}
+
+impl permission_files::Host for InstanceState {}
+
+impl permission_files::HostWithStore<InstanceState> for HasSelf<InstanceState> {
+    async fn read_applied(
+        accessor: &Accessor<InstanceState, Self>,
+        request_id: String,
+        known: Option<u64>,
+    ) -> Outcome<Option<permission_files::PermissionsFile>> {
+        let services = match granted(accessor, FilesAccess::Read) {
+            Ok(services) => services,
+            Err(refused) => return Ok(Err(refused)),
+        };
+        let path = accessor.with(|mut access| {
+            let id = RequestId::from_str_radix(&request_id, 16).ok()?;
+            Some(Arc::clone(&access.get().requests.get(&id)?.permissions_config))
+        });
+        let Some(path) = path else {
+            // No request of this instance: there is no file that applies to it.
+            return Ok(Err(Error::Missing(format!("(request {request_id})"))));
+        };
+        let applied = match services.permission_files.cached(&path) {
+            Some(applied) => Ok(applied),
+            None => on_blocking_thread(move || services.permission_files.read_applied(path)).await?,
+        };
+        Ok(applied.map(|applied| unless_known(&applied.reading, known)))
+    }
+
+    async fn read(
+        accessor: &Accessor<InstanceState, Self>,
+        path: String,
+        within: Within,
+        known: Option<u64>,
+    ) -> Outcome<Option<permission_files::PermissionsFile>> {
+        match granted(accessor, FilesAccess::Read) {
+            Ok(services) => on_blocking_thread(move || {
+                let path = services.permission_files.resolve(&path, within)?;
+                read_existing(&path).map(|reading| unless_known(&reading, known))
+            })
+            .await,
+            Err(refused) => Ok(Err(refused)),
+        }
+    }
+
+    async fn check(
+        accessor: &Accessor<InstanceState, Self>,
+        path: String,
+        within: Within,
+        content: Vec<u8>,
+    ) -> wasmtime::Result<Result<(), String>> {
+        match granted(accessor, FilesAccess::Read) {
+            Ok(services) => on_blocking_thread(move || {
+                let files = &services.permission_files;
+                files
+                    .resolve(&path, within)
+                    .map_err(|_| format!("the path {path} is outside of what extensions may reach"))?;
+                let named = files.as_named(&path, within);
+                files.engine.check(&named, &content).map_err(|error| error.to_string())
+            })
+            .await,
+            Err(_) => Ok(Err("permissions files are not granted to this extension".to_owned())),
+        }
+    }
+
+    async fn replace(
+        accessor: &Accessor<InstanceState, Self>,
+        path: String,
+        within: Within,
+        content: Vec<u8>,
+        base: Option<u64>,
+    ) -> Outcome<u64> {
+        match granted(accessor, FilesAccess::Edit) {
+            Ok(services) => on_blocking_thread(move || {
+                let path = services.permission_files.resolve(&path, within)?;
+                let version = permissions_file::replace(&path, &content, base.map(Version))?;
+                Ok(version.0)
+            })
+            .await,
+            Err(refused) => Ok(Err(refused)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::permissions::BuiltinSchemas;
+
+    fn files(directory: &Path, root: Option<&Path>) -> PermissionFiles {
+        PermissionFiles::new(directory, root, Arc::new(Engine::new(BuiltinSchemas::standard()))).unwrap()
+    }
+
+    #[test]
+    fn each_boundary_lets_its_own_paths_through_and_no_others() {
+        let temporary = tempfile::tempdir().unwrap();
+        let top = temporary.path().canonicalize().unwrap();
+        let directory = top.join("latchkey");
+        let root = directory.join("mngr_latchkey");
+        let elsewhere = top.join("elsewhere");
+        std::fs::create_dir_all(&root).unwrap();
+        let files = files(&directory, Some(&root));
+        let text = |path: &Path| path.to_string_lossy().into_owned();
+        for (path, within, expected) in [
+            ("hosts/x.json".to_owned(), Within::PermissionsRoot, Some(root.join("hosts/x.json"))),
+            ("../x.json".to_owned(), Within::PermissionsRoot, None),
+            (text(&directory.join("x.json")), Within::PermissionsRoot, None),
+            (text(&directory.join("x.json")), Within::LatchkeyDirectory, Some(directory.join("x.json"))),
+            (text(&root.join("x.json")), Within::LatchkeyDirectory, Some(root.join("x.json"))),
+            (text(&elsewhere.join("x.json")), Within::LatchkeyDirectory, None),
+            ("x.json".to_owned(), Within::LatchkeyDirectory, None),
+        ] {
+            assert_eq!(files.resolve(&path, within).ok(), expected, "{path}");
+        }
+        let outer = self::files(&directory, Some(&elsewhere));
+        let path = elsewhere.join("x.json");
+        assert_eq!(outer.resolve(&text(&path), Within::LatchkeyDirectory).ok(), Some(path));
+    }
+
+    #[test]
+    fn without_a_root_nothing_is_below_it() {
+        let temporary = tempfile::tempdir().unwrap();
+        let resolved = files(temporary.path(), None).resolve("x.json", Within::PermissionsRoot);
+        assert!(matches!(resolved, Err(Error::RootNotSet)));
+    }
+}

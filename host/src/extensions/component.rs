@@ -1,0 +1,159 @@
+//! From a `.wasm` file to something that can be instantiated: validated, compiled, and asked what it is.
+
+use std::path::Path;
+
+use sha2::{Digest, Sha256};
+use tokio_util::sync::CancellationToken;
+use wasmtime::component::Component;
+use wasmtime::component::types::ComponentItem;
+
+use super::capabilities::{Capabilities, Services};
+use super::engine::Runtime;
+use super::policy::Grants;
+use super::routes::{Pattern, RouteError};
+use super::state::InstanceState;
+use super::v0_1::{self, ExtensionPre, Manifest};
+use std::sync::Arc;
+
+/// Packages that standard libraries import by habit. They are not provided: calling into them traps.
+const UNPROVIDED: [&str; 2] = ["wasi:filesystem/", "wasi:sockets/"];
+
+/// Why a component cannot be loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum ComponentError {
+    #[error("it cannot be read: {0}")]
+    Unreadable(#[from] std::io::Error),
+    #[error("it is no WebAssembly component that this gateway can compile: {0}")]
+    Invalid(String),
+    #[error(
+        "it is built for {PACKAGE}@{found}, and this gateway hosts {PACKAGE}@{VERSION}: build it against that version",
+        PACKAGE = v0_1::PACKAGE,
+        VERSION = v0_1::VERSION
+    )]
+    OtherVersion { found: String },
+    #[error(
+        "it does not export {PACKAGE}/handler@{VERSION} and {PACKAGE}/lifecycle@{VERSION}, so it is no extension",
+        PACKAGE = v0_1::PACKAGE,
+        VERSION = v0_1::VERSION
+    )]
+    NotAnExtension,
+    #[error("its imports cannot be satisfied: {0}")]
+    Imports(String),
+    #[error("its manifest cannot be had: {0}")]
+    Describe(String),
+    #[error("its manifest names it '{manifest}', and its file is '{file}.wasm': they must be the same")]
+    Name { manifest: String, file: String },
+    #[error("its manifest is wrong: {0}")]
+    Route(#[from] RouteError),
+}
+
+/// A compiled component and what it says of itself.
+pub(super) struct Loaded {
+    pub(super) name: String,
+    pub(super) manifest: Manifest,
+    /// Lower-case hex SHA-256 of the file.
+    pub(super) sha256: String,
+    pub(super) component: ExtensionPre<InstanceState>,
+}
+
+/// Lower-case hex SHA-256.
+pub(super) fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+impl Loaded {
+    /// Compiles the component at `path` and asks for its manifest, in an instance that is granted nothing.
+    pub(super) async fn load(
+        runtime: &Arc<Runtime>,
+        services: &Arc<Services>,
+        path: &Path,
+    ) -> Result<Self, ComponentError> {
+        let name = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+        let (runtime, path) = (Arc::clone(runtime), path.to_owned());
+        let compiled = tokio::task::spawn_blocking(move || compile(&runtime, &path)).await;
+        let (component, sha256) =
+            compiled.map_err(|_| ComponentError::Invalid("the compiler gave up".to_owned()))??;
+        let capabilities = Capabilities::new(&name, Grants::default(), Arc::clone(services));
+        let manifest =
+            describe(&component, capabilities).await.map_err(|error| ComponentError::Describe(error.to_string()))?;
+        if manifest.name != name {
+            return Err(ComponentError::Name { manifest: manifest.name, file: name });
+        }
+        for route in &manifest.routes {
+            Pattern::parse(&route.path)?;
+        }
+        Ok(Self { name, manifest, sha256, component })
+    }
+}
+
+fn compile(runtime: &Runtime, path: &Path) -> Result<(ExtensionPre<InstanceState>, String), ComponentError> {
+    let bytes = std::fs::read(path)?;
+    let component = Component::from_binary(&runtime.engine, &bytes)
+        .map_err(|error| ComponentError::Invalid(error.root_cause().to_string()))?;
+    check_version(&runtime.engine, &component)?;
+    let mut linker = runtime.linker.clone();
+    trap_unprovided(&runtime.engine, &component, &mut linker)?;
+    let pre = linker
+        .instantiate_pre(&component)
+        .and_then(ExtensionPre::new)
+        .map_err(|error| ComponentError::Imports(format!("{error:#}")))?;
+    Ok((pre, sha256(&bytes)))
+}
+
+/// Whether the exports are those of the world that this gateway hosts.
+fn check_version(engine: &wasmtime::Engine, component: &Component) -> Result<(), ComponentError> {
+    let prefix = format!("{}/", v0_1::PACKAGE);
+    let mut found = false;
+    for (export, _) in component.component_type().exports(engine) {
+        let Some((_, version)) = export.strip_prefix(&prefix).and_then(|interface| interface.split_once('@')) else {
+            continue;
+        };
+        if version != v0_1::VERSION {
+            return Err(ComponentError::OtherVersion { found: version.to_owned() });
+        }
+        found = true;
+    }
+    if found { Ok(()) } else { Err(ComponentError::NotAnExtension) }
+}
+
+/// Lets a component load whose standard library imports what nobody gets; a call there traps.
+fn trap_unprovided(
+    engine: &wasmtime::Engine,
+    component: &Component,
+    linker: &mut wasmtime::component::Linker<InstanceState>,
+) -> Result<(), ComponentError> {
+    let imports = |error: wasmtime::Error| ComponentError::Imports(format!("{error:#}"));
+    for (import, item) in component.component_type().imports(engine) {
+        if !UNPROVIDED.iter().any(|package| import.starts_with(package)) {
+            continue;
+        }
+        let ComponentItem::ComponentInstance(interface) = item.ty else { continue };
+        let mut instance = linker.instance(import).map_err(imports)?;
+        for (name, item) in interface.exports(engine) {
+            match item.ty {
+                ComponentItem::ComponentFunc(_) => {
+                    let message = format!("{import} {name} is not provided to extensions");
+                    instance
+                        .func_new(name, move |_, _, _, _| Err(wasmtime::format_err!("{message}")))
+                        .map_err(imports)?;
+                }
+                ComponentItem::Resource(_) => {
+                    let resource = wasmtime::component::ResourceType::host::<()>();
+                    instance.resource(name, resource, |_, _| Ok(())).map_err(imports)?;
+                }
+                _ => {}
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn describe(component: &ExtensionPre<InstanceState>, capabilities: Capabilities) -> wasmtime::Result<Manifest> {
+    let (mut store, turn) =
+        InstanceState::store(component.engine(), capabilities, CancellationToken::new());
+    let instance = component.instantiate_async(&mut store).await?;
+    turn.restart();
+    store
+        .run_concurrent(async |accessor| instance.mngr_gateway_lifecycle().call_describe(accessor).await)
+        .await?
+}

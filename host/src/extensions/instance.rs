@@ -1,0 +1,256 @@
+//! One long-lived component instance.
+//!
+//! Owns its store; runs many requests at once through component-model async; accepts the next one only when the store's
+//! event loop has gone idle. A trap ends it and every request in it. Never shared between tasks.
+
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::stream::{FuturesUnordered, StreamExt};
+use http::{HeaderName, HeaderValue, StatusCode};
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+use wasmtime::component::Accessor;
+use wasmtime_wasi_http::p3::Request as GuestRequest;
+use wasmtime_wasi_http::WasiHttpView;
+
+use super::capabilities::Capabilities;
+use super::exchange::{Answer, Job, LimitedBody, ResponseBody, Severed};
+use super::state::{InProgress, InstanceState};
+use super::v0_1::{Context, ExtensionPre, Extension, Outcome};
+
+/// How long an instance that is to end may take to finish its streams and run `stop`.
+const STOP_DEADLINE: Duration = Duration::from_secs(5);
+
+/// Above this many entries, requests whose client has left are cleared from an instance's list.
+const SWEEP_ABOVE: usize = 64;
+
+/// Why an instance ended.
+pub(super) enum Exit {
+    /// As told: its requests are answered and `stop` has run.
+    Stopped,
+    /// `start` refused; the text is the guest's.
+    NotStarted(String),
+    /// A trap, the watchdog or the memory limit.
+    Trapped(wasmtime::Error),
+}
+
+/// What an instance is made from.
+#[derive(Clone)]
+pub(super) struct Blueprint {
+    pub(super) component: ExtensionPre<InstanceState>,
+    pub(super) capabilities: Capabilities,
+    pub(super) body_limit: Option<u64>,
+}
+
+/// What an instance is told from outside.
+#[derive(Clone, Default)]
+pub(super) struct Signals {
+    /// End every open stream cleanly.
+    pub(super) end_streams: CancellationToken,
+    /// Take no more requests, answer what is queued, and end.
+    pub(super) stop: CancellationToken,
+}
+
+/// Lets the next request in only after the event loop has gone idle: without it, finished requests' leftovers pile up
+/// under load until the store runs out of handles.
+#[derive(Default)]
+struct Gate(AtomicBool);
+
+impl Gate {
+    fn close(&self) {
+        self.0.store(false, Ordering::Relaxed);
+    }
+
+    /// True when it was closed.
+    fn open(&self) -> bool {
+        !self.0.swap(true, Ordering::Relaxed)
+    }
+
+    /// Pending while closed. Whoever opens the gate polls again, so no waker is kept.
+    async fn pass(&self) {
+        std::future::poll_fn(|_| if self.0.load(Ordering::Relaxed) { Poll::Ready(()) } else { Poll::Pending }).await;
+    }
+}
+
+/// Runs an instance until it is told to stop or fails. `started` is told once `start` has succeeded.
+pub(super) async fn run(
+    blueprint: &Blueprint,
+    queue: &mut mpsc::Receiver<Job>,
+    signals: &Signals,
+    started: impl FnOnce(),
+) -> Exit {
+    let engine = blueprint.component.engine();
+    let (mut store, turn) = InstanceState::store(engine, blueprint.capabilities.clone(), signals.end_streams.clone());
+    let instance = match blueprint.component.instantiate_async(&mut store).await {
+        Ok(instance) => instance,
+        Err(error) => return Exit::Trapped(error),
+    };
+    let severed = Severed::default();
+    let gate = Gate::default();
+    let ended = {
+        let serve = store.run_concurrent(async |accessor| {
+            let mut serve = pin!(serve(accessor, &instance, blueprint, queue, signals, &gate, &severed, started));
+            std::future::poll_fn(|context| {
+                turn.restart();
+                serve.as_mut().poll(context)
+            })
+            .await
+        });
+        let mut serve = pin!(serve);
+        std::future::poll_fn(|context| {
+            loop {
+                let polled = serve.as_mut().poll(context);
+                if polled.is_ready() || !gate.open() {
+                    return polled;
+                }
+            }
+        })
+        .await
+    };
+    // Before the store and the channels of its streams are dropped, or a cut body would look complete.
+    severed.store(true, Ordering::SeqCst);
+    match ended {
+        Ok(Ok(exit)) => exit,
+        Ok(Err(error)) | Err(error) => Exit::Trapped(error),
+    }
+}
+
+async fn serve(
+    accessor: &Accessor<InstanceState>,
+    instance: &Extension,
+    blueprint: &Blueprint,
+    queue: &mut mpsc::Receiver<Job>,
+    signals: &Signals,
+    gate: &Gate,
+    severed: &Severed,
+    started: impl FnOnce(),
+) -> wasmtime::Result<Exit> {
+    let lifecycle = instance.mngr_gateway_lifecycle();
+    if let Err(reason) = lifecycle.call_start(accessor).await? {
+        return Ok(Exit::NotStarted(reason));
+    }
+    started();
+    let mut in_progress = FuturesUnordered::new();
+    let mut open = true;
+    while open || !in_progress.is_empty() {
+        tokio::select! {
+            biased;
+            () = signals.stop.cancelled(), if !queue.is_closed() => queue.close(),
+            Some(handled) = in_progress.next(), if !in_progress.is_empty() => handled?,
+            job = async { gate.pass().await; queue.recv().await }, if open => match job {
+                Some(job) => {
+                    gate.close();
+                    in_progress.push(handle(accessor, instance, blueprint.body_limit, job, severed));
+                }
+                None => open = false,
+            },
+        }
+    }
+    let finish = async {
+        std::future::poll_fn(|context| accessor.poll_no_interesting_tasks(context)).await;
+        lifecycle.call_stop(accessor).await
+    };
+    match tokio::time::timeout(STOP_DEADLINE, finish).await {
+        Ok(stopped) => stopped?,
+        Err(_) => tracing::warn!(
+            extension = blueprint.capabilities.extension_name(),
+            "did not stop within {STOP_DEADLINE:?}; what it still streamed is cut off"
+        ),
+    }
+    Ok(Exit::Stopped)
+}
+
+/// Answers one request. An error is a trap: it ends the instance.
+async fn handle(
+    accessor: &Accessor<InstanceState>,
+    instance: &Extension,
+    body_limit: Option<u64>,
+    job: Job,
+    severed: &Severed,
+) -> wasmtime::Result<()> {
+    let Job { request, answer, client } = job;
+    let id = request.id;
+    let context = Context {
+        permissions_config: request.permissions_config.to_string_lossy().into_owned(),
+        request_id: format!("{id:016x}"),
+    };
+    let in_progress =
+        InProgress { permissions_config: request.permissions_config, gone: client.gone.clone() };
+    let body_limited = request.request.map(|body| LimitedBody::new(body, body_limit));
+    let (guest_request, transmitted) = accessor.with(|mut access| {
+        let state = access.get();
+        if state.requests.len() > SWEEP_ABOVE {
+            state.requests.retain(|_, request| !request.gone.is_cancelled());
+        }
+        state.requests.insert(id, in_progress);
+        let http = state.http();
+        let (request, transmitted) = GuestRequest::from_http(http.hooks, body_limited);
+        let transmitted: Transmitted = Box::pin(transmitted);
+        wasmtime::Result::<_>::Ok((http.table.push(request)?, transmitted))
+    })?;
+    let outcome = instance.mngr_gateway_handler().call_handle(accessor, guest_request, context).await?;
+    let response = match outcome {
+        Ok(Outcome::Handled(response)) => {
+            let response = accessor.with(|mut access| {
+                let response = access.get().http().table.delete(response)?;
+                response.into_http(&mut access, transmitted)
+            })?;
+            // The guest goes on writing: the request stays in progress until the client has the whole body, or has left.
+            let response = response.map(|body| ResponseBody::streamed(body, Arc::clone(severed), client));
+            let _ = answer.send(Answer::Response(response));
+            return Ok(());
+        }
+        Ok(Outcome::Buffered(buffered)) => {
+            whole_response(buffered.status, buffered.headers, buffered.body).map_err(|error| error.to_string())
+        }
+        Ok(Outcome::Declined) => {
+            finish(accessor, id, answer, Answer::Declined);
+            return Ok(());
+        }
+        Err(code) => Err(format!("{code:?}")),
+    };
+    let outcome = response.map_or_else(
+        |error| {
+            accessor.with(|mut access| {
+                tracing::error!(
+                    extension = access.get().capabilities.extension_name(),
+                    request = format_args!("{id:016x}"),
+                    "the extension failed to answer: {error}"
+                );
+            });
+            Answer::Failed
+        },
+        Answer::Response,
+    );
+    finish(accessor, id, answer, outcome);
+    Ok(())
+}
+
+type Transmitted = Pin<Box<dyn Future<Output = Result<(), wasmtime_wasi_http::Error>> + Send>>;
+
+fn finish(accessor: &Accessor<InstanceState>, id: u64, answer: oneshot::Sender<Answer>, outcome: Answer) {
+    accessor.with(|mut access| access.get().requests.remove(&id));
+    // Nobody may be waiting any more.
+    let _ = answer.send(outcome);
+}
+
+fn whole_response(
+    status: u16,
+    headers: Vec<(String, Vec<u8>)>,
+    body: Vec<u8>,
+) -> Result<http::Response<ResponseBody>, http::Error> {
+    let mut response = http::Response::new(ResponseBody::from(Bytes::from(body)));
+    // An interim or invented status would break the client's framing.
+    *response.status_mut() = StatusCode::from_u16(if (200..600).contains(&status) { status } else { 0 })?;
+    for (name, value) in headers {
+        response
+            .headers_mut()
+            .append(HeaderName::try_from(name)?, HeaderValue::try_from(value)?);
+    }
+    Ok(response)
+}

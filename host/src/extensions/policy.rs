@@ -1,0 +1,172 @@
+//! What an extension is granted. Deny by default, and two-sided: it may use what its manifest asks for *and* the policy grants.
+//!
+//! The grants of bundled extensions are compiled in. Those of any other component stand beside it in
+//! `<latchkey directory>/extensions/<name>.toml`; a component without that file is not loaded.
+
+use std::collections::BTreeSet;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use super::v0_1::{Manifest, PermissionFilesAccess};
+
+const DEFAULT_MEMORY_MIB: usize = 64;
+const DEFAULT_INSTANCES: NonZeroUsize = NonZeroUsize::new(2).unwrap();
+const DEFAULT_BODY_BYTES: u64 = 10 * 1024 * 1024;
+
+/// Why a policy file cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum PolicyError {
+    #[error("no policy grants it anything: write {} (for instance `routes = [\"GET /hello\"]`)", .0.display())]
+    Missing(PathBuf),
+    #[error("the policy {} cannot be read: {source}", path.display())]
+    Unreadable { path: PathBuf, source: std::io::Error },
+    #[error("the policy {} is malformed: {source}", path.display())]
+    Malformed { path: PathBuf, source: Box<toml::de::Error> },
+}
+
+/// Access to permissions files, each level including the ones before it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum FilesAccess {
+    #[default]
+    None,
+    Read,
+    Edit,
+}
+
+/// One extension's grants. An empty list grants nothing.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Grants {
+    /// `"<METHOD or *> <path pattern>"`, as in the manifest.
+    pub(super) routes: BTreeSet<String>,
+    pub(super) collections: BTreeSet<String>,
+    pub(super) topics: BTreeSet<String>,
+    pub(super) settings: BTreeSet<String>,
+    pub(super) permission_files: FilesAccess,
+    pub(super) catalog: bool,
+    /// Limit of each instance's linear memory.
+    pub(super) memory_mib: usize,
+    /// Instances that answer requests; streaming routes have one more.
+    pub(super) instances: NonZeroUsize,
+    /// Longest request body; `0` is no limit.
+    pub(super) max_body_bytes: u64,
+}
+
+impl Default for Grants {
+    fn default() -> Self {
+        Self {
+            routes: BTreeSet::new(),
+            collections: BTreeSet::new(),
+            topics: BTreeSet::new(),
+            settings: BTreeSet::new(),
+            permission_files: FilesAccess::None,
+            catalog: false,
+            memory_mib: DEFAULT_MEMORY_MIB,
+            instances: DEFAULT_INSTANCES,
+            max_body_bytes: DEFAULT_BODY_BYTES,
+        }
+    }
+}
+
+impl Grants {
+    /// The grants in the file beside a component.
+    pub(super) fn read(path: &Path) -> Result<Self, PolicyError> {
+        let text = match std::fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Err(PolicyError::Missing(path.to_owned()));
+            }
+            Err(source) => return Err(PolicyError::Unreadable { path: path.to_owned(), source }),
+        };
+        toml::from_str(&text)
+            .map_err(|source| PolicyError::Malformed { path: path.to_owned(), source: Box::new(source) })
+    }
+
+    /// What the component both asks for and is granted.
+    pub(super) fn restricted_to(mut self, manifest: &Manifest) -> Self {
+        let asked = |granted: BTreeSet<String>, asked: &[String]| -> BTreeSet<String> {
+            granted.into_iter().filter(|name| asked.contains(name)).collect()
+        };
+        self.collections = asked(self.collections, &manifest.collections);
+        self.topics = asked(self.topics, &manifest.topics);
+        self.settings = asked(self.settings, &manifest.settings);
+        self.catalog &= manifest.catalog;
+        self.permission_files = self.permission_files.min(match manifest.permission_files {
+            PermissionFilesAccess::None => FilesAccess::None,
+            PermissionFilesAccess::Read => FilesAccess::Read,
+            PermissionFilesAccess::Edit => FilesAccess::Edit,
+        });
+        self
+    }
+
+    /// The longest request body, in bytes.
+    pub(super) fn body_limit(&self) -> Option<u64> {
+        Some(self.max_body_bytes).filter(|&limit| limit > 0)
+    }
+
+    /// Whether the route may be served, by the way it stands in the manifest.
+    pub(super) fn allows_route(&self, method: &str, path: &str) -> bool {
+        self.routes.contains(&format!("{method} {path}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn manifest() -> Manifest {
+        Manifest {
+            name: "notes".to_owned(),
+            version: "1.0.0".to_owned(),
+            routes: Vec::new(),
+            collections: vec!["notes".to_owned()],
+            topics: Vec::new(),
+            settings: vec!["COLOUR".to_owned()],
+            permission_files: PermissionFilesAccess::Read,
+            catalog: false,
+        }
+    }
+
+    #[test]
+    fn nothing_is_granted_that_was_not_asked_for() {
+        let granted: Grants = toml::from_str(
+            r#"collections = ["notes", "permission_requests/v2"]
+               topics = ["permission-requests"]
+               permission_files = "edit"
+               catalog = true"#,
+        )
+        .unwrap();
+        let effective = granted.restricted_to(&manifest());
+        assert_eq!(effective.collections, BTreeSet::from(["notes".to_owned()]));
+        assert!(effective.topics.is_empty());
+        assert_eq!(effective.permission_files, FilesAccess::Read);
+        assert!(!effective.catalog);
+    }
+
+    #[test]
+    fn nothing_is_granted_that_only_the_manifest_names() {
+        let effective = Grants::default().restricted_to(&manifest());
+        assert!(effective.collections.is_empty());
+        assert!(effective.settings.is_empty());
+        assert_eq!(effective.permission_files, FilesAccess::None);
+        assert!(!effective.allows_route("GET", "/notes"));
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused_with_its_name() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("notes.toml");
+        std::fs::write(&path, "rutes = [\"GET /notes\"]\n").unwrap();
+        let error = Grants::read(&path).unwrap_err().to_string();
+        assert!(error.contains("rutes") && error.contains("notes.toml"), "{error}");
+    }
+
+    #[test]
+    fn a_missing_policy_says_which_file_to_write() {
+        let error = Grants::read(Path::new("/nowhere/notes.toml")).unwrap_err().to_string();
+        assert!(error.contains("/nowhere/notes.toml"), "{error}");
+    }
+}

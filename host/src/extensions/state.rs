@@ -1,0 +1,131 @@
+//! What one component instance owns on the host side: its WASI context, its limits, and what it was granted.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use tokio_util::sync::CancellationToken;
+use wasmtime::component::ResourceTable;
+use wasmtime::{Engine, Store, StoreLimits, StoreLimitsBuilder, UpdateDeadline};
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi_http::{WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks, WasiHttpView};
+
+use super::capabilities::{Capabilities, StandardStream};
+use super::engine::TICK;
+
+/// How long a guest may run without returning to its event loop before it is ended.
+const LONGEST_TURN: std::time::Duration = std::time::Duration::from_secs(1);
+
+/// A name for a request in progress, as `context.request-id` carries it.
+pub(super) type RequestId = u64;
+
+/// The host's view of one request that the instance is answering.
+pub(super) struct InProgress {
+    pub(super) permissions_config: Arc<Path>,
+    /// Cancelled when nobody waits for the response any more.
+    pub(super) gone: CancellationToken,
+}
+
+/// Counts the ticks that a guest has been running since its event loop was last polled.
+///
+/// Ticks of the guest, not wall time: an idle instance, a busy machine or a suspended laptop never looks like a spinning guest.
+#[derive(Clone, Default)]
+pub(super) struct Turn(Arc<AtomicU32>);
+
+impl Turn {
+    /// The event loop has been polled: the guest gives way.
+    pub(super) fn restart(&self) {
+        self.0.store(0, Ordering::Relaxed);
+    }
+
+    fn tick(&self) -> bool {
+        u128::from(self.0.fetch_add(1, Ordering::Relaxed)) * TICK.as_millis() < LONGEST_TURN.as_millis()
+    }
+}
+
+/// The data of a store. Never shared: one instance, one store, one task.
+pub(super) struct InstanceState {
+    pub(super) capabilities: Capabilities,
+    pub(super) requests: HashMap<RequestId, InProgress>,
+    /// Cancelled when the instance is to finish its streams and end.
+    pub(super) draining: CancellationToken,
+    wasi: WasiCtx,
+    http: WasiHttpCtx,
+    egress: NoEgress,
+    table: ResourceTable,
+    limits: StoreLimits,
+}
+
+impl InstanceState {
+    /// A store for a new instance, with its memory limit and its watchdog, and the watchdog's turn counter.
+    pub(super) fn store(
+        engine: &Engine,
+        capabilities: Capabilities,
+        draining: CancellationToken,
+    ) -> (Store<Self>, Turn) {
+        let wasi = WasiCtx::builder()
+            .stdout(StandardStream::new(capabilities.extension_name()))
+            .stderr(StandardStream::new(capabilities.extension_name()))
+            .build();
+        let limits = StoreLimitsBuilder::new().memory_size(capabilities.memory_bytes()).build();
+        let mut store = Store::new(
+            engine,
+            Self {
+                capabilities,
+                requests: HashMap::new(),
+                draining,
+                wasi,
+                http: WasiHttpCtx::new(),
+                egress: NoEgress,
+                table: ResourceTable::new(),
+                limits,
+            },
+        );
+        store.limiter(|state| &mut state.limits);
+        let turn = Turn::default();
+        let running = turn.clone();
+        store.set_epoch_deadline(1);
+        // Yielding alone would leave a spinning guest stuck for ever; trapping by wall time would kill idle instances.
+        store.epoch_deadline_callback(move |_| {
+            if running.tick() {
+                Ok(UpdateDeadline::Yield(1))
+            } else {
+                Err(wasmtime::format_err!(
+                    "it ran for {} ms without returning to its event loop",
+                    LONGEST_TURN.as_millis()
+                ))
+            }
+        });
+        (store, turn)
+    }
+}
+
+impl WasiView for InstanceState {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}
+
+impl WasiHttpView for InstanceState {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        WasiHttpCtxView { ctx: &mut self.http, table: &mut self.table, hooks: &mut self.egress }
+    }
+}
+
+/// Outbound HTTP is a capability of its own that no grant gives yet: every request is refused.
+struct NoEgress;
+
+type Transmission = Box<dyn Future<Output = Result<(), wasmtime_wasi_http::Error>> + Send>;
+type Exchange = Result<(http::Response<WasiBody>, Transmission), wasmtime_wasi_http::Error>;
+
+impl WasiHttpHooks for NoEgress {
+    fn send_request(
+        &mut self,
+        _request: http::Request<WasiBody>,
+        _options: Option<wasmtime_wasi_http::RequestOptions>,
+        _sent: Transmission,
+    ) -> Box<dyn Future<Output = Exchange> + Send> {
+        Box::new(std::future::ready(Err(wasmtime_wasi_http::Error::HttpRequestDenied)))
+    }
+}

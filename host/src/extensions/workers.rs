@@ -1,0 +1,261 @@
+//! The instances of one extension, kept alive.
+//!
+//! Each worker is a queue and a task that runs one instance after another on it: a crashed instance is replaced at once, and
+//! what waited in the queue goes to its replacement. A worker whose instances keep crashing answers `Unavailable` for a
+//! while, twice as long each time, and then tries again.
+
+use std::collections::VecDeque;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
+use tokio_util::task::TaskTracker;
+
+use super::exchange::{Answer, ClientPresence, ExtensionRequest, Job};
+use super::instance::{self, Blueprint, Exit, Signals};
+
+/// Requests that may wait for one instance.
+const QUEUE_LENGTH: usize = 1024;
+
+/// More crashes than this within [`CRASH_WINDOW`] take a worker out of service.
+const CRASHES_ALLOWED: usize = 8;
+const CRASH_WINDOW: Duration = Duration::from_secs(10);
+const SHORTEST_OUTAGE: Duration = Duration::from_secs(1);
+const LONGEST_OUTAGE: Duration = Duration::from_secs(60);
+
+/// One queue, one instance at a time.
+struct Worker {
+    queue: mpsc::Sender<Job>,
+    waiting: AtomicUsize,
+    out_of_service: Arc<AtomicBool>,
+}
+
+/// All workers of one extension.
+pub(super) struct Workers {
+    answering: Vec<Worker>,
+    streaming: Option<Worker>,
+    signals: Signals,
+    tasks: TaskTracker,
+}
+
+/// An extension whose instances do not come up.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct StartError(String);
+
+impl Workers {
+    /// Starts the instances and waits until each has run its `start`.
+    pub(super) async fn start(
+        blueprint: &Blueprint,
+        instances: NonZeroUsize,
+        with_streaming: bool,
+    ) -> Result<Self, StartError> {
+        let (signals, tasks) = (Signals::default(), TaskTracker::new());
+        let mut first_starts = Vec::new();
+        let mut spawn = || {
+            let (worker, started) = Worker::spawn(blueprint.clone(), signals.clone(), &tasks);
+            first_starts.push(started);
+            worker
+        };
+        let answering = (0..instances.get()).map(|_| spawn()).collect();
+        let streaming = with_streaming.then(&mut spawn);
+        let workers = Self { answering, streaming, signals, tasks };
+        for started in first_starts {
+            let outcome = started.await.unwrap_or_else(|_| Err("it ended while starting".to_owned()));
+            if let Err(reason) = outcome {
+                workers.stop().await;
+                return Err(StartError(reason));
+            }
+        }
+        Ok(workers)
+    }
+
+    /// Has one instance answer the request.
+    pub(super) async fn answer(&self, request: ExtensionRequest, streaming: bool) -> Answer {
+        let worker = match &self.streaming {
+            Some(worker) if streaming => Some(worker),
+            _ => self.answering.iter().min_by_key(|worker| worker.load()),
+        };
+        match worker {
+            Some(worker) => worker.answer(request).await,
+            None => Answer::Unavailable,
+        }
+    }
+
+    /// Ends every open stream cleanly; requests go on being answered.
+    pub(super) fn end_streams(&self) {
+        self.signals.end_streams.cancel();
+    }
+
+    /// Answers what is queued, runs `stop` in each instance, and ends them.
+    pub(super) async fn stop(&self) {
+        self.signals.end_streams.cancel();
+        self.signals.stop.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+}
+
+impl Worker {
+    fn spawn(
+        blueprint: Blueprint,
+        signals: Signals,
+        tasks: &TaskTracker,
+    ) -> (Self, oneshot::Receiver<Result<(), String>>) {
+        let (queue, jobs) = mpsc::channel(QUEUE_LENGTH);
+        let (started, first_start) = oneshot::channel();
+        let out_of_service = Arc::new(AtomicBool::new(false));
+        tasks.spawn(run_for_ever(blueprint, jobs, signals, Arc::clone(&out_of_service), started));
+        (Self { queue, waiting: AtomicUsize::new(0), out_of_service }, first_start)
+    }
+
+    /// Fewest requests first, and a worker that is out of service last.
+    fn load(&self) -> (bool, usize) {
+        (self.out_of_service.load(Ordering::Relaxed), self.waiting.load(Ordering::Relaxed))
+    }
+
+    async fn answer(&self, request: ExtensionRequest) -> Answer {
+        if self.out_of_service.load(Ordering::Relaxed) {
+            return Answer::Unavailable;
+        }
+        let _waiting = Waiting::enter(&self.waiting);
+        let (answer, answered) = oneshot::channel();
+        let job = Job { request, answer, client: ClientPresence::new() };
+        if self.queue.try_send(job).is_err() {
+            return Answer::Unavailable;
+        }
+        answered.await.unwrap_or(Answer::Failed)
+    }
+}
+
+/// Counts a request for as long as it waits for its answer, also when its client leaves first.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl<'a> Waiting<'a> {
+    fn enter(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// When instances crashed, and how long the next outage lasts.
+struct CrashHistory {
+    recent: VecDeque<Instant>,
+    next_outage: Duration,
+}
+
+impl CrashHistory {
+    fn new() -> Self {
+        Self { recent: VecDeque::new(), next_outage: SHORTEST_OUTAGE }
+    }
+
+    /// How long to stay out of service after one more crash at `now`, if at all.
+    fn record(&mut self, now: Instant) -> Option<Duration> {
+        if self.recent.back().is_none_or(|last| now - *last > LONGEST_OUTAGE + CRASH_WINDOW) {
+            self.next_outage = SHORTEST_OUTAGE;
+        }
+        self.recent.retain(|crash| now - *crash < CRASH_WINDOW);
+        self.recent.push_back(now);
+        if self.recent.len() <= CRASHES_ALLOWED {
+            return None;
+        }
+        let outage = self.next_outage;
+        self.next_outage = (outage * 2).min(LONGEST_OUTAGE);
+        Some(outage)
+    }
+}
+
+async fn run_for_ever(
+    blueprint: Blueprint,
+    mut jobs: mpsc::Receiver<Job>,
+    signals: Signals,
+    out_of_service: Arc<AtomicBool>,
+    started: oneshot::Sender<Result<(), String>>,
+) {
+    let extension = blueprint.capabilities.extension_name();
+    let mut started = Some(started);
+    let mut crashes = CrashHistory::new();
+    loop {
+        let mut first_start = started.take();
+        let on_start = || {
+            if let Some(started) = first_start.take() {
+                let _ = started.send(Ok(()));
+            }
+        };
+        let reason = match instance::run(&blueprint, &mut jobs, &signals, on_start).await {
+            Exit::Stopped => return,
+            Exit::NotStarted(reason) => format!("its start failed: {reason}"),
+            // The root cause names the trap; the rest is a backtrace.
+            Exit::Trapped(error) => format!("it trapped: {}", error.root_cause()),
+        };
+        if let Some(started) = first_start {
+            let _ = started.send(Err(reason));
+            return;
+        }
+        match crashes.record(Instant::now()) {
+            None => tracing::error!(extension, "an instance crashed and is replaced: {reason}"),
+            Some(outage) => {
+                tracing::error!(
+                    extension,
+                    "instances keep crashing, its routes answer 503 for {outage:?}: {reason}"
+                );
+                out_of_service.store(true, Ordering::Relaxed);
+                refuse(&mut jobs, &signals, outage).await;
+                out_of_service.store(false, Ordering::Relaxed);
+            }
+        }
+    }
+}
+
+/// Answers everything that is queued with `Unavailable` until the outage is over.
+async fn refuse(jobs: &mut mpsc::Receiver<Job>, signals: &Signals, outage: Duration) {
+    let refusal = async {
+        while let Some(job) = jobs.recv().await {
+            let _ = job.answer.send(Answer::Unavailable);
+        }
+    };
+    tokio::select! {
+        () = refusal => {}
+        () = signals.stop.cancelled() => {}
+        () = tokio::time::sleep(outage) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn occasional_crashes_cause_no_outage() {
+        let mut history = CrashHistory::new();
+        let start = Instant::now();
+        for n in 0..100 {
+            assert_eq!(history.record(start + CRASH_WINDOW / 4 * n), None);
+        }
+    }
+
+    #[test]
+    fn outages_double_up_to_the_longest_and_start_over_after_a_quiet_time() {
+        let mut history = CrashHistory::new();
+        let mut now = Instant::now();
+        for _ in 0..CRASHES_ALLOWED {
+            assert_eq!(history.record(now), None);
+        }
+        let outages: Vec<_> = (0..8).map(|_| history.record(now).unwrap().as_secs()).collect();
+        assert_eq!(outages, [1, 2, 4, 8, 16, 32, 60, 60]);
+        now += LONGEST_OUTAGE * 2;
+        for _ in 0..CRASHES_ALLOWED {
+            assert_eq!(history.record(now), None);
+        }
+        assert_eq!(history.record(now), Some(SHORTEST_OUTAGE));
+    }
+}
