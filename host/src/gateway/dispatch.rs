@@ -1,0 +1,134 @@
+//! The decisions about one request, in the order of contract section 4.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use http::header::CONTENT_LENGTH;
+use http::{HeaderMap, Method, Request};
+use hyper::body::Incoming;
+
+use super::authentication::{AppliedPermissions, Authentication, AuthenticationError};
+use super::headers;
+use super::reply::{self, Reply};
+use super::target::{Target, TargetError};
+use crate::extensions::{Answer, ExtensionRequest, Extensions};
+use crate::permissions::{self, CheckError, Decision, Engine};
+
+/// Longest header section, in bytes of names and values.
+pub(super) const LONGEST_HEADERS: usize = 64 * 1024;
+
+/// Why a request ends before an extension sees it.
+enum Refusal {
+    Target(TargetError),
+    Authentication(AuthenticationError),
+    Denied,
+    Check(CheckError),
+}
+
+/// Everything that requests are decided by.
+pub(super) struct Dispatcher {
+    authentication: Authentication,
+    engine: Arc<Engine>,
+    allow_missing_permissions: bool,
+    extensions: Arc<Extensions>,
+    next_request: AtomicU64,
+}
+
+impl Dispatcher {
+    pub(super) fn new(
+        authentication: Authentication,
+        engine: Arc<Engine>,
+        allow_missing_permissions: bool,
+        extensions: Arc<Extensions>,
+    ) -> Self {
+        Self { authentication, engine, allow_missing_permissions, extensions, next_request: AtomicU64::new(1) }
+    }
+
+    /// Answers one request. Never fails: every refusal is an answer.
+    pub(super) async fn respond(&self, request: Request<Incoming>) -> Reply {
+        let method = request.method().clone();
+        let id = self.next_request.fetch_add(1, Ordering::Relaxed);
+        let reply = match header_bytes(request.headers()) {
+            bytes if bytes > LONGEST_HEADERS => reply::headers_too_large(LONGEST_HEADERS),
+            _ => self.decide(request, id).await,
+        };
+        tracing::debug!(request = format_args!("{id:016x}"), %method, status = reply.status().as_u16(), "answered");
+        reply
+    }
+
+    async fn decide(&self, request: Request<Incoming>, id: u64) -> Reply {
+        if let Err(refused) = self.authentication.check_password(request.headers()) {
+            return refused.into();
+        }
+        if *request.method() == Method::GET && request.uri() == "/" {
+            return reply::health();
+        }
+        let path = request.uri().path();
+        if matches!(path, "/latchkey" | "/latchkey/") || path.starts_with("/gateway/") {
+            return reply::third_party_calls_unavailable();
+        }
+        match self.check(request).await {
+            Ok((request, target, permissions)) => self.serve(request, target, permissions, id).await,
+            Err(Refusal::Target(error)) => error.into(),
+            Err(Refusal::Authentication(error)) => error.into(),
+            Err(Refusal::Denied) => reply::not_permitted(),
+            Err(Refusal::Check(error)) => {
+                tracing::warn!(request = format_args!("{id:016x}"), "the permission check failed: {error}");
+                reply::check_failed(&error)
+            }
+        }
+    }
+
+    /// Normalises the request and has the applicable permissions file decide on it.
+    async fn check(
+        &self,
+        mut request: Request<Incoming>,
+    ) -> Result<(Request<Incoming>, Target, AppliedPermissions), Refusal> {
+        let target = Target::normalise(request.method(), request.uri()).map_err(Refusal::Target)?;
+        let permissions = self.authentication.permissions(request.headers()).map_err(Refusal::Authentication)?;
+        headers::remove_private(request.headers_mut());
+        if permissions.is_missing && self.allow_missing_permissions {
+            return Ok((request, target, permissions));
+        }
+        let headers = request.headers().iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
+        let checked = permissions::Request::new(request.method().as_str(), target.url(), headers, None, None);
+        match self.engine.decide(&permissions.path, &checked).await {
+            Ok(Decision::Allowed) => Ok((request, target, permissions)),
+            Ok(Decision::Denied) => Err(Refusal::Denied),
+            Err(error) => Err(Refusal::Check(error)),
+        }
+    }
+
+    async fn serve(
+        &self,
+        mut request: Request<Incoming>,
+        target: Target,
+        permissions: AppliedPermissions,
+        id: u64,
+    ) -> Reply {
+        let Some(route) = self.extensions.route(request.method().as_str(), target.path(), target.query()) else {
+            return reply::not_found();
+        };
+        if let Some(limit) = route.body_limit()
+            && content_length(request.headers()).is_some_and(|length| length > limit)
+        {
+            return reply::body_too_large(limit);
+        }
+        *request.uri_mut() = target.into_uri();
+        let answer = route.answer(ExtensionRequest { request, permissions_config: permissions.path, id }).await;
+        match answer {
+            Answer::Response(response) => response,
+            Answer::Declined => reply::not_found(),
+            Answer::Failed => reply::internal_error(),
+            Answer::Unavailable => reply::unavailable(route.extension()),
+        }
+    }
+}
+
+fn header_bytes(headers: &HeaderMap) -> usize {
+    headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum()
+}
+
+fn content_length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}

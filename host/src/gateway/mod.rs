@@ -1,0 +1,45 @@
+//! The HTTP server that agents and people talk to.
+//!
+//! A request's way: `server` (connections, limits) → `target` (one normalised path and query) → `authentication` (password,
+//! override token) → the permission check → `dispatch` (extensions) and back. Every decision of contract section 4 is taken
+//! here, in its order; everything that a request may *do* is in the extensions.
+
+mod authentication;
+mod dispatch;
+mod headers;
+mod listener;
+mod reply;
+mod run;
+mod server;
+mod target;
+
+use std::path::PathBuf;
+
+use secrecy::SecretString;
+
+pub use self::listener::BindError;
+pub use self::run::{RunError, run};
+pub use self::server::{Gateway, GatewayError};
+use crate::store::keys::SigningKey;
+
+/// What a gateway is told at its start.
+#[derive(Debug)]
+pub struct Settings {
+    /// A host name or address, and a port (0: any free one).
+    pub listen_host: String,
+    pub listen_port: u16,
+    /// What `X-Latchkey-Gateway-Password` must be; without one every caller is let in.
+    pub password: Option<SecretString>,
+    /// Verifies override tokens.
+    pub signing_key: SigningKey,
+    /// The root of all state.
+    pub latchkey_directory: PathBuf,
+    /// The permissions file of a request without an override token.
+    pub default_permissions: PathBuf,
+    /// Whether a request passes when that file is missing.
+    pub allow_missing_permissions: bool,
+    /// Where extensions may edit permissions files by name.
+    pub permissions_root: Option<PathBuf>,
+    /// Whether rules may name the scopes and permissions of the catalog without defining them.
+    pub builtin_schemas: bool,
+}

@@ -1,0 +1,67 @@
+//! A gateway as a whole process: runtime, signals, and what it tells the person who started it.
+
+use std::io::{self, Write};
+use std::net::SocketAddr;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use super::Settings;
+use super::server::{Gateway, GatewayError};
+
+/// Why the process ends with a failure.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    #[error("the asynchronous runtime cannot start: {0}")]
+    Runtime(#[source] io::Error),
+    #[error("signals cannot be received: {0}")]
+    Signals(#[source] io::Error),
+    #[error("the gateway cannot start: {0}")]
+    Gateway(#[from] GatewayError),
+}
+
+/// Runs a gateway until SIGINT or SIGTERM, then drains it. Blocks.
+///
+/// # Errors
+/// When it cannot start. Once it serves, nothing ends it but a signal.
+pub fn run(settings: Settings) -> Result<(), RunError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(RunError::Runtime)?;
+    let outcome = runtime.block_on(async {
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(RunError::Signals)?;
+        let mut terminate = signal(SignalKind::terminate()).map_err(RunError::Signals)?;
+        let asks_for_password = settings.password.is_some();
+        let gateway = tokio::select! {
+            gateway = Gateway::start(settings) => gateway?,
+            () = first_of(&mut interrupt, &mut terminate) => return Ok(()),
+        };
+        announce(&gateway.addresses(), asks_for_password);
+        gateway.serve(first_of(&mut interrupt, &mut terminate)).await;
+        Ok(())
+    });
+    // A write to a disk that hangs shall not keep the process.
+    runtime.shutdown_background();
+    outcome
+}
+
+async fn first_of(interrupt: &mut Signal, terminate: &mut Signal) {
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+}
+
+/// For people; programs wait for the port. A closed stderr is no reason to stop.
+fn announce(addresses: &[SocketAddr], asks_for_password: bool) {
+    let mut stderr = io::stderr().lock();
+    for address in addresses {
+        let _ = writeln!(stderr, "The gateway listens on http://{address}");
+    }
+    let next = if asks_for_password {
+        "Next, in another terminal: `mngr-latchkey create-agent-env` prints what an agent needs, the gateway's password \
+         included; `mngr-latchkey admin-jwt` prints the token of whoever approves requests. Both take the same \
+         --latchkey-directory."
+    } else {
+        "No password is set, so every local process may call it. Start it with --latchkey-directory, or set \
+         LATCHKEY_GATEWAY_LISTEN_PASSWORD, to ask for one."
+    };
+    let _ = writeln!(stderr, "{next}");
+}

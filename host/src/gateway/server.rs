@@ -1,0 +1,150 @@
+//! Connections: accepting them, their limits, and letting go of them in order.
+//!
+//! One task a connection; whatever happens on it ends it alone. On shutdown the gateway stops accepting, ends every follow
+//! stream at once, lets the other requests finish until [`DRAIN_DEADLINE`], and runs the extensions' `stop`.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+
+use super::authentication::Authentication;
+use super::dispatch::{Dispatcher, LONGEST_HEADERS};
+use super::listener::{self, BindError};
+use super::target::LONGEST_TARGET;
+use super::Settings;
+use crate::extensions::{self, Extensions, LoadError};
+use crate::permissions::{BuiltinSchemas, Engine};
+
+/// How long a client may take to send a request's headers, and how long a connection may idle between requests.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long requests in progress may take once the gateway is to stop.
+const DRAIN_DEADLINE: Duration = Duration::from_secs(10);
+/// Room for the largest allowed target and headers with their framing, so that it is the gateway that answers 414 or 431.
+const HEAD_BUFFER: usize = 4 * (LONGEST_HEADERS + LONGEST_TARGET);
+const MOST_HEADERS: usize = 256;
+/// More connections than this wait in the backlog.
+const MOST_CONNECTIONS: usize = 16 * 1024;
+/// How long to wait for a file descriptor when there are none left.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Why a gateway does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum GatewayError {
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    #[error(transparent)]
+    Extensions(#[from] LoadError),
+}
+
+/// A gateway that listens and is ready to serve.
+pub struct Gateway {
+    listeners: Vec<TcpListener>,
+    dispatcher: Arc<Dispatcher>,
+    extensions: Arc<Extensions>,
+}
+
+impl Gateway {
+    /// Binds, then loads and starts the extensions. When it returns, connections are already accepted into the backlog.
+    ///
+    /// # Errors
+    /// When no address can be bound, or the extensions directory cannot be used.
+    pub async fn start(settings: Settings) -> Result<Self, GatewayError> {
+        let listeners = listener::bind(&settings.listen_host, settings.listen_port).await?;
+        let builtin = if settings.builtin_schemas { BuiltinSchemas::standard() } else { BuiltinSchemas::none() };
+        let engine = Arc::new(Engine::new(builtin));
+        let extensions = extensions::Settings {
+            compile_cache: settings.latchkey_directory.join("compile_cache"),
+            latchkey_directory: settings.latchkey_directory,
+            permissions_root: settings.permissions_root,
+        };
+        let extensions = Arc::new(Extensions::load(extensions, Arc::clone(&engine)).await?);
+        let authentication =
+            Authentication::new(settings.password, settings.signing_key, &settings.default_permissions);
+        let dispatcher = Arc::new(Dispatcher::new(
+            authentication,
+            engine,
+            settings.allow_missing_permissions,
+            Arc::clone(&extensions),
+        ));
+        Ok(Self { listeners, dispatcher, extensions })
+    }
+
+    /// Where it listens.
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect()
+    }
+
+    /// Serves until `shutdown` completes, then drains.
+    pub async fn serve(self, shutdown: impl Future<Output = ()>) {
+        let connections = GracefulShutdown::new();
+        let room = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+        {
+            let accepting = futures::future::join_all(
+                self.listeners.iter().map(|listener| self.accept(listener, &connections, &room)),
+            );
+            tokio::select! {
+                _ = accepting => {}
+                () = shutdown => {}
+            }
+        }
+        drop(self.listeners);
+        self.extensions.end_streams();
+        if tokio::time::timeout(DRAIN_DEADLINE, connections.shutdown()).await.is_err() {
+            tracing::warn!("requests that took longer than {DRAIN_DEADLINE:?} to finish are cut off");
+        }
+        self.extensions.stop().await;
+    }
+
+    async fn accept(&self, listener: &TcpListener, connections: &GracefulShutdown, room: &Arc<Semaphore>) {
+        let mut http = http1::Builder::new();
+        http.timer(TokioTimer::new())
+            .header_read_timeout(HEADER_TIMEOUT)
+            .max_buf_size(HEAD_BUFFER)
+            .max_headers(MOST_HEADERS);
+        loop {
+            let Ok(permit) = Arc::clone(room).acquire_owned().await else { return };
+            let stream = match listener.accept().await {
+                Ok((stream, _)) => stream,
+                Err(error) => {
+                    if is_exhaustion(&error) {
+                        tracing::error!("cannot accept a connection: {error}; raise the limit of open files (ulimit -n)");
+                        tokio::time::sleep(ACCEPT_PAUSE).await;
+                    }
+                    continue;
+                }
+            };
+            // A small answer shall not wait for a full packet; a socket that refuses still works.
+            let _ = stream.set_nodelay(true);
+            let dispatcher = Arc::clone(&self.dispatcher);
+            let service = service_fn(move |request| {
+                let dispatcher = Arc::clone(&dispatcher);
+                async move { Ok::<_, Infallible>(dispatcher.respond(request).await) }
+            });
+            let connection = connections.watch(http.serve_connection(TokioIo::new(stream), service));
+            tokio::spawn(async move {
+                // What goes wrong on a connection concerns its client alone, who knows.
+                if let Err(error) = connection.await {
+                    tracing::debug!("a connection ended early: {error}");
+                }
+                drop(permit);
+            });
+        }
+    }
+}
+
+/// Out of file descriptors or memory, as against a client that left before it was accepted.
+fn is_exhaustion(error: &io::Error) -> bool {
+    !matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::Interrupted
+    )
+}
