@@ -11,6 +11,7 @@ mod syntax;
 mod tests;
 
 use std::fmt;
+use std::sync::LazyLock;
 
 use regex::Regex;
 
@@ -40,13 +41,10 @@ impl Pattern {
             return Err(format!("it is longer than {MAX_LENGTH} bytes"));
         }
         let tree = syntax::parse(source)?;
-        // The last word on names of properties and of groups.
-        let flags = regress::Flags {
-            unicode: true,
-            no_opt: true,
-            ..regress::Flags::default()
-        };
-        regress::Regex::with_flags(source, flags).map_err(|error| error.text)?;
+        tree.properties
+            .iter()
+            .try_for_each(|name| check_property(name))?;
+        tree.names.iter().try_for_each(|name| check_name(name))?;
         if !tree.irregular
             && let Some(translated) = linear::translate(&tree.root)
             && let Ok(regex) = Regex::new(&translated)
@@ -70,6 +68,29 @@ impl Pattern {
     /// Whether a search can end in [`TooCostly`].
     pub(super) fn is_bounded(&self) -> bool {
         matches!(self.matcher, Matcher::Linear(_))
+    }
+}
+
+/// Only the names that ECMAScript lists, spelled as it spells them: other engines know more.
+fn check_property(expression: &str) -> Result<(), String> {
+    let flags = regress::Flags {
+        unicode: true,
+        ..regress::Flags::default()
+    };
+    match regress::Regex::with_flags(&format!("\\p{{{expression}}}"), flags) {
+        Ok(_) => Ok(()),
+        Err(_) => Err(format!("\\p{{{expression}}} is no property of characters")),
+    }
+}
+
+/// The name of a group is an identifier.
+fn check_name(name: &str) -> Result<(), String> {
+    static IDENTIFIER: LazyLock<Option<Regex>> = LazyLock::new(|| {
+        Regex::new(r"\A[$_\p{ID_Start}][$\u{200C}\u{200D}\p{ID_Continue}]*\z").ok()
+    });
+    match &*IDENTIFIER {
+        Some(identifier) if identifier.is_match(name) => Ok(()),
+        _ => Err(format!("{name:?} cannot be the name of a group")),
     }
 }
 

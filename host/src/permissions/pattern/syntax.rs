@@ -79,6 +79,9 @@ pub(super) struct Tree {
     pub(super) groups: usize,
     /// Whether a lookaround or a backreference occurs: such a pattern is beyond a finite automaton.
     pub(super) irregular: bool,
+    /// What stood in `\p{...}`, and the names of groups: both still to be checked.
+    pub(super) properties: Vec<String>,
+    pub(super) names: Vec<String>,
 }
 
 pub(super) fn parse(pattern: &str) -> Result<Tree, String> {
@@ -86,6 +89,7 @@ pub(super) fn parse(pattern: &str) -> Result<Tree, String> {
     let mut parser = Parser {
         rest: pattern.chars().peekable(),
         names: Vec::new(),
+        properties: Vec::new(),
         known_names: names,
         groups: 0,
         highest_reference: 0,
@@ -103,6 +107,8 @@ pub(super) fn parse(pattern: &str) -> Result<Tree, String> {
         root,
         groups: parser.groups,
         irregular: parser.irregular,
+        properties: parser.properties,
+        names: parser.names,
     })
 }
 
@@ -203,6 +209,7 @@ struct Parser<'a> {
     rest: Peekable<Chars<'a>>,
     /// Names met so far: each may occur once.
     names: Vec<String>,
+    properties: Vec<String>,
     known_names: Vec<Option<String>>,
     groups: usize,
     highest_reference: usize,
@@ -432,7 +439,12 @@ impl Parser<'_> {
         let mut expression = String::new();
         loop {
             match self.rest.next() {
-                Some('}') if !expression.is_empty() => return Ok(expression),
+                Some('}') if !expression.is_empty() => {
+                    if !self.properties.contains(&expression) {
+                        self.properties.push(expression.clone());
+                    }
+                    return Ok(expression);
+                }
                 Some(c) if c.is_ascii_alphanumeric() || matches!(c, '_' | '=') => {
                     expression.push(c)
                 }

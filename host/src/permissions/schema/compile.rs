@@ -124,48 +124,36 @@ impl<'a> Compiler<'a> {
         if part.is_root && node.types.is_none() {
             node.types = Some(vec![Type::Object]);
         }
-        let faults = &node.faults;
-        if [&faults.any, &faults.object, &faults.array, &faults.string]
-            .into_iter()
-            .any(Option::is_some)
-        {
-            self.schemas.can_fail = true;
-        }
+        self.schemas.can_fail |= node.first_fault().is_some();
         Ok(Node::Keywords(Box::new(node)))
     }
 
-    /// What a `$ref` leads to: a place in the same schema, else a named schema or a place in it.
+    /// What a `$ref` leads to: a place in the same schema, else a named schema or a place in it. The name must exist;
+    /// a place within a schema need not, and is `None` then.
     fn reference(
         &mut self,
         owner: &Arc<str>,
         schema: &'a Value,
         reference: &str,
-    ) -> Result<NodeId, Fault> {
+    ) -> Result<Option<NodeId>, Fault> {
         let fault = |detail| Fault {
             schema: owner.to_string(),
             detail,
         };
-        if let Some(target) = self
-            .places(owner)
-            .map_err(fault)?
-            .and_then(|places| places.target(schema))
-        {
-            return Ok(self.place(owner, target));
+        let own = self.places(owner).map_err(fault)?;
+        if let Some(target) = own.and_then(|places| places.target(schema)) {
+            return Ok(Some(self.place(owner, target)));
         }
-        let unresolved = || fault(format!("'$ref' {reference:?} leads nowhere"));
-        let name = referred_name(schema).ok_or_else(unresolved)?;
-        let target_owner: Arc<str> = name.as_str().into();
-        let pointer = reference
-            .strip_prefix(REFERENCE_PREFIX)
-            .and_then(|rest| rest.split_once('/'))
-            .map(|(_, pointer)| format!("/{pointer}"))
-            .unwrap_or_default();
+        let Some((name, pointer)) = named_place(schema) else {
+            return Ok(None);
+        };
+        let target_owner: Arc<str> = name.into();
         let target = self
             .places(&target_owner)
             .map_err(fault)?
-            .and_then(|places| places.at(&pointer))
-            .ok_or_else(unresolved)?;
-        Ok(self.place(&target_owner, target))
+            .and_then(|places| places.at(pointer))
+            .ok_or_else(|| fault(format!("'$ref' {reference:?} names no schema")))?;
+        Ok(Some(self.place(&target_owner, target)))
     }
 
     /// A place that is the root of its schema is the schema itself, as a rule would use it.
@@ -192,15 +180,15 @@ impl<'a> Compiler<'a> {
     }
 }
 
-/// The name of the schema in `{"$ref": "#/$defs/<name>"}`.
-pub(super) fn referred_name(schema: &Value) -> Option<String> {
-    let reference = schema.get("$ref")?.as_str()?;
-    let name = reference
-        .strip_prefix(REFERENCE_PREFIX)?
-        .split('/')
-        .next()?;
+/// The name of the schema in `{"$ref": "#/$defs/<name>"}`, and the pointer that follows it, if any.
+pub(super) fn named_place(schema: &Value) -> Option<(String, &str)> {
+    let reference = schema
+        .get("$ref")?
+        .as_str()?
+        .strip_prefix(REFERENCE_PREFIX)?;
+    let (name, pointer) = reference.split_at(reference.find('/').unwrap_or(reference.len()));
     let decoded = percent_decode_str(name).decode_utf8().ok()?;
-    Some(decoded.replace("~1", "/").replace("~0", "~"))
+    Some((decoded.replace("~1", "/").replace("~0", "~"), pointer))
 }
 
 /// Reads the keywords of one schema.
@@ -272,9 +260,13 @@ impl<'a> Reader<'_, 'a> {
                 detail: "'$ref' must be a string".to_owned(),
             });
         };
-        self.compiler
-            .reference(&self.owner, self.schema, reference)
-            .map(Some)
+        let target = self
+            .compiler
+            .reference(&self.owner, self.schema, reference)?;
+        if target.is_none() {
+            self.broken("$ref", &format!("{reference:?} leads nowhere"));
+        }
+        Ok(target)
     }
 
     fn schema(&mut self, key: &str) -> Option<NodeId> {
@@ -343,20 +335,15 @@ impl<'a> Reader<'_, 'a> {
             .collect()
     }
 
-    fn pattern(&mut self, key: &str, source: &str) -> Option<Pattern> {
-        match Pattern::new(source) {
-            Ok(pattern) => {
-                self.compiler.schemas.can_fail |= !pattern.is_bounded();
-                Some(pattern)
-            }
-            Err(problem) => {
-                self.broken(
-                    key,
-                    &format!("holds {source:?}, which is not a regular expression (ECMAScript, flag u): {problem}"),
-                );
-                None
-            }
-        }
+    fn pattern(&mut self, key: &str, source: &str) -> Result<Pattern, Fault> {
+        let pattern = Pattern::new(source).map_err(|problem| Fault {
+            schema: self.owner.to_string(),
+            detail: format!(
+                "'{key}' holds {source:?}, which is no regular expression (ECMAScript, flag u): {problem}"
+            ),
+        })?;
+        self.compiler.schemas.can_fail |= !pattern.is_bounded();
+        Ok(pattern)
     }
 
     fn object(&mut self) -> Option<Box<ObjectKeywords>> {
@@ -405,9 +392,8 @@ impl<'a> Reader<'_, 'a> {
         }
         for (source, value) in self.members("patternProperties") {
             let id = self.compiler.part(&self.owner, value);
-            if let Some(pattern) = self.pattern("patternProperties", source) {
-                object.pattern_properties.push((pattern, id));
-            }
+            let pattern = self.pattern("patternProperties", source);
+            object.pattern_properties.push((pattern, id));
         }
         self.compiler.schemas.tracks_evaluated |= object.unevaluated.is_some();
         Some(Box::new(object))
@@ -482,7 +468,13 @@ impl<'a> Reader<'_, 'a> {
         }
         let pattern = match self.get("pattern") {
             None => None,
-            Some(Value::String(source)) => self.pattern("pattern", source),
+            Some(Value::String(source)) => match self.pattern("pattern", source) {
+                Ok(pattern) => Some(pattern),
+                Err(fault) => {
+                    self.fault.get_or_insert(fault);
+                    None
+                }
+            },
             Some(_) => {
                 self.broken("pattern", "must be a string");
                 None

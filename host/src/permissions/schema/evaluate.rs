@@ -267,6 +267,7 @@ impl Evaluation<'_> {
         }
         let mut valid = true;
         for (pattern, schema) in &node.pattern_properties {
+            let pattern = pattern.as_ref().map_err(Fault::clone)?;
             for (name, value) in members {
                 let matched = pattern
                     .is_match(name)

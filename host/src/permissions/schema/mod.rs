@@ -12,8 +12,6 @@ mod format;
 mod node;
 mod properties;
 mod references;
-#[cfg(test)]
-mod tests;
 
 use std::collections::HashMap;
 

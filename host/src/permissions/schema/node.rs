@@ -83,7 +83,7 @@ pub(super) struct ObjectKeywords {
     pub(super) dependent_required: Vec<(String, Vec<String>)>,
     pub(super) dependent_schemas: Vec<(String, NodeId)>,
     pub(super) properties: Vec<(String, NodeId)>,
-    pub(super) pattern_properties: Vec<(Pattern, NodeId)>,
+    pub(super) pattern_properties: Vec<(Result<Pattern, Fault>, NodeId)>,
     pub(super) additional: Option<NodeId>,
     pub(super) unevaluated: Option<NodeId>,
 }
@@ -131,15 +131,27 @@ impl Schemas {
         self.nodes.iter().find_map(|node| match node {
             Node::Constant(_) => None,
             Node::Broken(fault) => Some(fault),
-            Node::Keywords(keywords) => {
-                let Faults {
-                    any,
-                    object,
-                    array,
-                    string,
-                } = &keywords.faults;
-                [any, object, array, string].into_iter().flatten().next()
-            }
+            Node::Keywords(keywords) => keywords.first_fault(),
         })
+    }
+}
+
+impl Keywords {
+    pub(super) fn first_fault(&self) -> Option<&Fault> {
+        let Faults {
+            any,
+            object,
+            array,
+            string,
+        } = &self.faults;
+        let names = self
+            .object
+            .iter()
+            .flat_map(|object| &object.pattern_properties);
+        [any, object, array, string]
+            .into_iter()
+            .flatten()
+            .chain(names.filter_map(|(pattern, _)| pattern.as_ref().err()))
+            .next()
     }
 }

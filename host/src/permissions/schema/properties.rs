@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use serde_json::Value;
 
+use super::compile::named_place;
 use super::{Fault, Registry};
 use crate::permissions::request::PROPERTY_NAMES;
 
@@ -33,7 +34,12 @@ pub(super) fn check(name: &str, root: &Value, registry: &Registry<'_>) -> Result
         for key in ["if", "then", "else", "not"] {
             pending.extend(keywords.get(key).map(|branch| (owner.clone(), branch)));
         }
-        if let Some(target) = super::compile::referred_name(schema)
+        let is_own = |name: &str| {
+            let own = registry.get(&owner).and_then(|root| root.get("$defs"));
+            own.is_some_and(|own| own.get(name).is_some())
+        };
+        if let Some((target, "")) = named_place(schema)
+            && !is_own(&target)
             && let Some(referred) = registry.get(&target)
             && seen.insert(target.clone())
         {
