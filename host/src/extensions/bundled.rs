@@ -77,7 +77,10 @@ fn permissions() -> Grants {
 }
 
 fn small() -> Grants {
-    Grants { instances: NonZeroUsize::MIN.saturating_add(1), ..Grants::default() }
+    Grants {
+        instances: NonZeroUsize::MIN.saturating_add(1),
+        ..Grants::default()
+    }
 }
 
 fn names(names: &[&str]) -> BTreeSet<String> {
@@ -96,9 +99,15 @@ pub(crate) fn install(directory: &Path) -> Result<(), StorageError> {
     durable::create_dir_all(directory)?;
     durable::sweep_temporary_files(directory)?;
     for bundled in &BUNDLED {
-        install_file(&directory.join(bundled.name).with_extension("wasm"), bundled.component)?;
+        install_file(
+            &directory.join(bundled.name).with_extension("wasm"),
+            bundled.component,
+        )?;
     }
-    install_file(&directory.join(CATALOG_FILE), catalog::builtin().services_json().as_bytes())
+    install_file(
+        &directory.join(CATALOG_FILE),
+        catalog::builtin().services_json().as_bytes(),
+    )
 }
 
 fn install_file(path: &Path, content: &[u8]) -> Result<(), StorageError> {

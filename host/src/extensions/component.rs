@@ -41,7 +41,9 @@ pub enum ComponentError {
     Imports(String),
     #[error("its manifest cannot be had: {0}")]
     Describe(String),
-    #[error("its manifest names it '{manifest}', and its file is '{file}.wasm': they must be the same")]
+    #[error(
+        "its manifest names it '{manifest}', and its file is '{file}.wasm': they must be the same"
+    )]
     Name { manifest: String, file: String },
     #[error("its manifest is wrong: {0}")]
     Route(#[from] RouteError),
@@ -58,7 +60,10 @@ pub(super) struct Loaded {
 
 /// Lower-case hex SHA-256.
 pub(super) fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    Sha256::digest(bytes)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 impl Loaded {
@@ -68,25 +73,40 @@ impl Loaded {
         services: &Arc<Services>,
         path: &Path,
     ) -> Result<Self, ComponentError> {
-        let name = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+        let name = path
+            .file_stem()
+            .map(|stem| stem.to_string_lossy().into_owned())
+            .unwrap_or_default();
         let (runtime, path) = (Arc::clone(runtime), path.to_owned());
         let compiled = tokio::task::spawn_blocking(move || compile(&runtime, &path)).await;
         let (component, sha256) =
             compiled.map_err(|_| ComponentError::Invalid("the compiler gave up".to_owned()))??;
         let capabilities = Capabilities::new(&name, Grants::default(), Arc::clone(services));
-        let manifest =
-            describe(&component, capabilities).await.map_err(|error| ComponentError::Describe(error.to_string()))?;
+        let manifest = describe(&component, capabilities)
+            .await
+            .map_err(|error| ComponentError::Describe(error.to_string()))?;
         if manifest.name != name {
-            return Err(ComponentError::Name { manifest: manifest.name, file: name });
+            return Err(ComponentError::Name {
+                manifest: manifest.name,
+                file: name,
+            });
         }
         for route in &manifest.routes {
             Pattern::parse(&route.path)?;
         }
-        Ok(Self { name, manifest, sha256, component })
+        Ok(Self {
+            name,
+            manifest,
+            sha256,
+            component,
+        })
     }
 }
 
-fn compile(runtime: &Runtime, path: &Path) -> Result<(ExtensionPre<InstanceState>, String), ComponentError> {
+fn compile(
+    runtime: &Runtime,
+    path: &Path,
+) -> Result<(ExtensionPre<InstanceState>, String), ComponentError> {
     let bytes = std::fs::read(path)?;
     let component = Component::from_binary(&runtime.engine, &bytes)
         .map_err(|error| ComponentError::Invalid(error.root_cause().to_string()))?;
@@ -105,15 +125,24 @@ fn check_version(engine: &wasmtime::Engine, component: &Component) -> Result<(),
     let prefix = format!("{}/", v0_1::PACKAGE);
     let mut found = false;
     for (export, _) in component.component_type().exports(engine) {
-        let Some((_, version)) = export.strip_prefix(&prefix).and_then(|interface| interface.split_once('@')) else {
+        let Some((_, version)) = export
+            .strip_prefix(&prefix)
+            .and_then(|interface| interface.split_once('@'))
+        else {
             continue;
         };
         if version != v0_1::VERSION {
-            return Err(ComponentError::OtherVersion { found: version.to_owned() });
+            return Err(ComponentError::OtherVersion {
+                found: version.to_owned(),
+            });
         }
         found = true;
     }
-    if found { Ok(()) } else { Err(ComponentError::NotAnExtension) }
+    if found {
+        Ok(())
+    } else {
+        Err(ComponentError::NotAnExtension)
+    }
 }
 
 /// Lets a component load whose standard library imports what nobody gets; a call there traps.
@@ -127,19 +156,25 @@ fn trap_unprovided(
         if !UNPROVIDED.iter().any(|package| import.starts_with(package)) {
             continue;
         }
-        let ComponentItem::ComponentInstance(interface) = item.ty else { continue };
+        let ComponentItem::ComponentInstance(interface) = item.ty else {
+            continue;
+        };
         let mut instance = linker.instance(import).map_err(imports)?;
         for (name, item) in interface.exports(engine) {
             match item.ty {
                 ComponentItem::ComponentFunc(_) => {
                     let message = format!("{import} {name} is not provided to extensions");
                     instance
-                        .func_new(name, move |_, _, _, _| Err(wasmtime::format_err!("{message}")))
+                        .func_new(name, move |_, _, _, _| {
+                            Err(wasmtime::format_err!("{message}"))
+                        })
                         .map_err(imports)?;
                 }
                 ComponentItem::Resource(_) => {
                     let resource = wasmtime::component::ResourceType::host::<()>();
-                    instance.resource(name, resource, |_, _| Ok(())).map_err(imports)?;
+                    instance
+                        .resource(name, resource, |_, _| Ok(()))
+                        .map_err(imports)?;
                 }
                 _ => {}
             }
@@ -148,12 +183,20 @@ fn trap_unprovided(
     Ok(())
 }
 
-async fn describe(component: &ExtensionPre<InstanceState>, capabilities: Capabilities) -> wasmtime::Result<Manifest> {
+async fn describe(
+    component: &ExtensionPre<InstanceState>,
+    capabilities: Capabilities,
+) -> wasmtime::Result<Manifest> {
     let (mut store, turn) =
         InstanceState::store(component.engine(), capabilities, CancellationToken::new());
     let instance = component.instantiate_async(&mut store).await?;
     turn.restart();
     store
-        .run_concurrent(async |accessor| instance.mngr_gateway_lifecycle().call_describe(accessor).await)
+        .run_concurrent(async |accessor| {
+            instance
+                .mngr_gateway_lifecycle()
+                .call_describe(accessor)
+                .await
+        })
         .await?
 }

@@ -50,7 +50,11 @@ impl Runtime {
         std::thread::Builder::new()
             .name("epoch".to_owned())
             .spawn(move || advance_epoch(&weak, &stop))?;
-        Ok(Self { engine, linker, _clock: clock })
+        Ok(Self {
+            engine,
+            linker,
+            _clock: clock,
+        })
     }
 }
 
@@ -63,7 +67,9 @@ fn compile_cache(directory: &Path) -> wasmtime::Result<Cache> {
 
 fn advance_epoch(engine: &wasmtime::EngineWeak, stop: &Receiver<()>) {
     while stop.recv_timeout(TICK) == Err(RecvTimeoutError::Timeout) {
-        let Some(engine) = engine.upgrade() else { return };
+        let Some(engine) = engine.upgrade() else {
+            return;
+        };
         engine.increment_epoch();
     }
 }

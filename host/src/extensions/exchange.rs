@@ -53,7 +53,10 @@ pub(super) struct ClientPresence {
 impl ClientPresence {
     pub(super) fn new() -> Self {
         let gone = CancellationToken::new();
-        Self { guard: gone.clone().drop_guard(), gone }
+        Self {
+            guard: gone.clone().drop_guard(),
+            gone,
+        }
     }
 
     /// Ties the presence to the response: it ends when the response body is dropped.
@@ -71,7 +74,11 @@ pub(super) struct LimitedBody {
 
 impl LimitedBody {
     pub(super) fn new(inner: Incoming, limit: Option<u64>) -> Self {
-        Self { inner, limit, seen: 0 }
+        Self {
+            inner,
+            limit,
+            seen: 0,
+        }
     }
 }
 
@@ -116,7 +123,11 @@ pub enum ResponseBody {
 
 impl ResponseBody {
     pub(super) fn streamed(body: WasiBody, severed: Severed, client: ClientPresence) -> Self {
-        Self::Streamed(StreamedBody { body, severed, _client: client.into_guard() })
+        Self::Streamed(StreamedBody {
+            body,
+            severed,
+            _client: client.into_guard(),
+        })
     }
 }
 
@@ -155,13 +166,17 @@ impl Body for ResponseBody {
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Whole(bytes) => bytes.is_none(),
-            Self::Streamed(stream) => !stream.severed.load(Ordering::SeqCst) && stream.body.is_end_stream(),
+            Self::Streamed(stream) => {
+                !stream.severed.load(Ordering::SeqCst) && stream.body.is_end_stream()
+            }
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
-            Self::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
+            Self::Whole(bytes) => {
+                SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
+            }
             Self::Streamed(stream) => stream.body.size_hint(),
         }
     }

@@ -15,13 +15,13 @@ use http::{HeaderName, HeaderValue, StatusCode};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use wasmtime::component::Accessor;
-use wasmtime_wasi_http::p3::Request as GuestRequest;
 use wasmtime_wasi_http::WasiHttpView;
+use wasmtime_wasi_http::p3::Request as GuestRequest;
 
 use super::capabilities::Capabilities;
 use super::exchange::{Answer, Job, LimitedBody, ResponseBody, Severed};
 use super::state::{InProgress, InstanceState};
-use super::v0_1::{Context, ExtensionPre, Extension, Outcome};
+use super::v0_1::{Context, Extension, ExtensionPre, Outcome};
 
 /// How long an instance that is to end may take to finish its streams and run `stop`.
 const STOP_DEADLINE: Duration = Duration::from_secs(5);
@@ -73,7 +73,14 @@ impl Gate {
 
     /// Pending while closed. Whoever opens the gate polls again, so no waker is kept.
     async fn pass(&self) {
-        std::future::poll_fn(|_| if self.0.load(Ordering::Relaxed) { Poll::Ready(()) } else { Poll::Pending }).await;
+        std::future::poll_fn(|_| {
+            if self.0.load(Ordering::Relaxed) {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            }
+        })
+        .await;
     }
 }
 
@@ -85,7 +92,11 @@ pub(super) async fn run(
     started: impl FnOnce(),
 ) -> Exit {
     let engine = blueprint.component.engine();
-    let (mut store, turn) = InstanceState::store(engine, blueprint.capabilities.clone(), signals.end_streams.clone());
+    let (mut store, turn) = InstanceState::store(
+        engine,
+        blueprint.capabilities.clone(),
+        signals.end_streams.clone(),
+    );
     let instance = match blueprint.component.instantiate_async(&mut store).await {
         Ok(instance) => instance,
         Err(error) => return Exit::Trapped(error),
@@ -94,7 +105,9 @@ pub(super) async fn run(
     let gate = Gate::default();
     let ended = {
         let serve = store.run_concurrent(async |accessor| {
-            let mut serve = pin!(serve(accessor, &instance, blueprint, queue, signals, &gate, &severed, started));
+            let mut serve = pin!(serve(
+                accessor, &instance, blueprint, queue, signals, &gate, &severed, started
+            ));
             std::future::poll_fn(|context| {
                 turn.restart();
                 serve.as_mut().poll(context)
@@ -173,19 +186,29 @@ async fn handle(
     job: Job,
     severed: &Severed,
 ) -> wasmtime::Result<()> {
-    let Job { request, answer, client } = job;
+    let Job {
+        request,
+        answer,
+        client,
+    } = job;
     let id = request.id;
     let context = Context {
         permissions_config: request.permissions_config.to_string_lossy().into_owned(),
         request_id: format!("{id:016x}"),
     };
-    let in_progress =
-        InProgress { permissions_config: request.permissions_config, gone: client.gone.clone() };
-    let body_limited = request.request.map(|body| LimitedBody::new(body, body_limit));
+    let in_progress = InProgress {
+        permissions_config: request.permissions_config,
+        gone: client.gone.clone(),
+    };
+    let body_limited = request
+        .request
+        .map(|body| LimitedBody::new(body, body_limit));
     let (guest_request, transmitted) = accessor.with(|mut access| {
         let state = access.get();
         if state.requests.len() > SWEEP_ABOVE {
-            state.requests.retain(|_, request| !request.gone.is_cancelled());
+            state
+                .requests
+                .retain(|_, request| !request.gone.is_cancelled());
         }
         state.requests.insert(id, in_progress);
         let http = state.http();
@@ -193,7 +216,10 @@ async fn handle(
         let transmitted: Transmitted = Box::pin(transmitted);
         wasmtime::Result::<_>::Ok((http.table.push(request)?, transmitted))
     })?;
-    let outcome = instance.mngr_gateway_handler().call_handle(accessor, guest_request, context).await?;
+    let outcome = instance
+        .mngr_gateway_handler()
+        .call_handle(accessor, guest_request, context)
+        .await?;
     let response = match outcome {
         Ok(Outcome::Handled(response)) => {
             let response = accessor.with(|mut access| {
@@ -201,12 +227,14 @@ async fn handle(
                 response.into_http(&mut access, transmitted)
             })?;
             // The guest goes on writing: the request stays in progress until the client has the whole body, or has left.
-            let response = response.map(|body| ResponseBody::streamed(body, Arc::clone(severed), client));
+            let response =
+                response.map(|body| ResponseBody::streamed(body, Arc::clone(severed), client));
             let _ = answer.send(Answer::Response(response));
             return Ok(());
         }
         Ok(Outcome::Buffered(buffered)) => {
-            whole_response(buffered.status, buffered.headers, buffered.body).map_err(|error| error.to_string())
+            whole_response(buffered.status, buffered.headers, buffered.body)
+                .map_err(|error| error.to_string())
         }
         Ok(Outcome::Declined) => {
             finish(accessor, id, answer, Answer::Declined);
@@ -233,7 +261,12 @@ async fn handle(
 
 type Transmitted = Pin<Box<dyn Future<Output = Result<(), wasmtime_wasi_http::Error>> + Send>>;
 
-fn finish(accessor: &Accessor<InstanceState>, id: u64, answer: oneshot::Sender<Answer>, outcome: Answer) {
+fn finish(
+    accessor: &Accessor<InstanceState>,
+    id: u64,
+    answer: oneshot::Sender<Answer>,
+    outcome: Answer,
+) {
     accessor.with(|mut access| access.get().requests.remove(&id));
     // Nobody may be waiting any more.
     let _ = answer.send(outcome);
@@ -246,7 +279,11 @@ fn whole_response(
 ) -> Result<http::Response<ResponseBody>, http::Error> {
     let mut response = http::Response::new(ResponseBody::from(Bytes::from(body)));
     // An interim or invented status would break the client's framing.
-    *response.status_mut() = StatusCode::from_u16(if (200..600).contains(&status) { status } else { 0 })?;
+    *response.status_mut() = StatusCode::from_u16(if (200..600).contains(&status) {
+        status
+    } else {
+        0
+    })?;
     for (name, value) in headers {
         response
             .headers_mut()

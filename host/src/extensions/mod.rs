@@ -20,11 +20,11 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
-pub use self::component::ComponentError;
-pub use self::exchange::{Answer, ExtensionRequest, ResponseBody};
 use self::capabilities::{Capabilities, ServicePaths, Services};
+pub use self::component::ComponentError;
 use self::component::Loaded;
 use self::engine::Runtime;
+pub use self::exchange::{Answer, ExtensionRequest, ResponseBody};
 use self::instance::Blueprint;
 use self::policy::Grants;
 use self::routes::RouteTable;
@@ -54,7 +54,10 @@ pub enum LoadError {
     #[error("the path {0}; it is the latchkey directory or LATCHKEY_EXTENSION_PERMISSIONS_ROOT")]
     Path(#[from] RelativeBoundary),
     #[error("the extensions directory {} cannot be read: {source}", path.display())]
-    Unreadable { path: PathBuf, source: std::io::Error },
+    Unreadable {
+        path: PathBuf,
+        source: std::io::Error,
+    },
 }
 
 /// Why one component is left out.
@@ -123,25 +126,42 @@ impl Extensions {
             },
             engine,
         )?);
-        let started = futures::future::join_all(components.iter().map(|path| start(&runtime, &services, path))).await;
-        let mut generation = Generation { routes: RouteTable::new(), extensions: Vec::new() };
+        let started = futures::future::join_all(
+            components
+                .iter()
+                .map(|path| start(&runtime, &services, path)),
+        )
+        .await;
+        let mut generation = Generation {
+            routes: RouteTable::new(),
+            extensions: Vec::new(),
+        };
         for (path, extension) in components.iter().zip(started) {
             let rejected = match extension {
-                Ok(extension) => generation.add(Arc::new(extension)).err().map(Rejected::from),
+                Ok(extension) => generation
+                    .add(Arc::new(extension))
+                    .err()
+                    .map(Rejected::from),
                 Err(rejected) => Some(rejected),
             };
             if let Some(reason) = rejected {
                 tracing::error!(component = %path.display(), "the extension is not served: {reason}");
             }
         }
-        Ok(Self { current: ArcSwap::from_pointee(generation), _runtime: runtime })
+        Ok(Self {
+            current: ArcSwap::from_pointee(generation),
+            _runtime: runtime,
+        })
     }
 
     /// Who serves the request, if anybody. `path` is percent-encoded.
     pub fn route(&self, method: &str, path: &str, query: Option<&str>) -> Option<Route> {
         let current = self.current.load();
         let (extension, streaming) = current.routes.find(method, path, query)?;
-        Some(Route { extension: Arc::clone(extension), streaming })
+        Some(Route {
+            extension: Arc::clone(extension),
+            streaming,
+        })
     }
 
     /// Ends every open stream cleanly. Other requests go on.
@@ -153,8 +173,17 @@ impl Extensions {
 
     /// Lets each instance finish and run its `stop`.
     pub async fn stop(&self) {
-        let extensions = self.current.swap(Arc::new(Generation { routes: RouteTable::new(), extensions: Vec::new() }));
-        futures::future::join_all(extensions.extensions.iter().map(|extension| extension.workers.stop())).await;
+        let extensions = self.current.swap(Arc::new(Generation {
+            routes: RouteTable::new(),
+            extensions: Vec::new(),
+        }));
+        futures::future::join_all(
+            extensions
+                .extensions
+                .iter()
+                .map(|extension| extension.workers.stop()),
+        )
+        .await;
     }
 }
 
@@ -187,7 +216,10 @@ impl Generation {
                 );
                 continue;
             }
-            if let Err(error) = self.routes.insert(&extension.name, route, Arc::clone(&extension)) {
+            if let Err(error) = self
+                .routes
+                .insert(&extension.name, route, Arc::clone(&extension))
+            {
                 self.routes.remove_owner(&extension.name);
                 return Err(error);
             }
@@ -205,12 +237,21 @@ impl Generation {
 
 /// The components in the directory, by name.
 fn component_files(directory: &Path) -> Result<Vec<PathBuf>, LoadError> {
-    let unreadable = |source| LoadError::Unreadable { path: directory.to_owned(), source };
+    let unreadable = |source| LoadError::Unreadable {
+        path: directory.to_owned(),
+        source,
+    };
     let mut components = Vec::new();
     for entry in std::fs::read_dir(directory).map_err(unreadable)? {
         let path = entry.map_err(unreadable)?.path();
-        let hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
-        if !hidden && path.extension().is_some_and(|extension| extension == "wasm") {
+        let hidden = path
+            .file_name()
+            .is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+        if !hidden
+            && path
+                .extension()
+                .is_some_and(|extension| extension == "wasm")
+        {
             components.push(path);
         }
     }
@@ -218,7 +259,11 @@ fn component_files(directory: &Path) -> Result<Vec<PathBuf>, LoadError> {
     Ok(components)
 }
 
-async fn start(runtime: &Arc<Runtime>, services: &Arc<Services>, path: &Path) -> Result<Extension, Rejected> {
+async fn start(
+    runtime: &Arc<Runtime>,
+    services: &Arc<Services>,
+    path: &Path,
+) -> Result<Extension, Rejected> {
     let loaded = Loaded::load(runtime, services, path).await?;
     let grants = match bundled::grants_of(&loaded.name, &loaded.sha256) {
         Some(grants) => grants,
@@ -232,5 +277,10 @@ async fn start(runtime: &Arc<Runtime>, services: &Arc<Services>, path: &Path) ->
     };
     let streaming = loaded.manifest.routes.iter().any(|route| route.streaming);
     let workers = Workers::start(&blueprint, grants.instances, streaming).await?;
-    Ok(Extension { name: loaded.name.clone(), loaded, grants, workers })
+    Ok(Extension {
+        name: loaded.name.clone(),
+        loaded,
+        grants,
+        workers,
+    })
 }

@@ -21,9 +21,15 @@ pub(super) enum PolicyError {
     #[error("no policy grants it anything: write {} (for instance `routes = [\"GET /hello\"]`)", .0.display())]
     Missing(PathBuf),
     #[error("the policy {} cannot be read: {source}", path.display())]
-    Unreadable { path: PathBuf, source: std::io::Error },
+    Unreadable {
+        path: PathBuf,
+        source: std::io::Error,
+    },
     #[error("the policy {} is malformed: {source}", path.display())]
-    Malformed { path: PathBuf, source: Box<toml::de::Error> },
+    Malformed {
+        path: PathBuf,
+        source: Box<toml::de::Error>,
+    },
 }
 
 /// Access to permissions files, each level including the ones before it.
@@ -79,16 +85,26 @@ impl Grants {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 return Err(PolicyError::Missing(path.to_owned()));
             }
-            Err(source) => return Err(PolicyError::Unreadable { path: path.to_owned(), source }),
+            Err(source) => {
+                return Err(PolicyError::Unreadable {
+                    path: path.to_owned(),
+                    source,
+                });
+            }
         };
-        toml::from_str(&text)
-            .map_err(|source| PolicyError::Malformed { path: path.to_owned(), source: Box::new(source) })
+        toml::from_str(&text).map_err(|source| PolicyError::Malformed {
+            path: path.to_owned(),
+            source: Box::new(source),
+        })
     }
 
     /// What the component both asks for and is granted.
     pub(super) fn restricted_to(mut self, manifest: &Manifest) -> Self {
         let asked = |granted: BTreeSet<String>, asked: &[String]| -> BTreeSet<String> {
-            granted.into_iter().filter(|name| asked.contains(name)).collect()
+            granted
+                .into_iter()
+                .filter(|name| asked.contains(name))
+                .collect()
         };
         self.collections = asked(self.collections, &manifest.collections);
         self.topics = asked(self.topics, &manifest.topics);
@@ -161,12 +177,17 @@ mod tests {
         let path = directory.path().join("notes.toml");
         std::fs::write(&path, "rutes = [\"GET /notes\"]\n").unwrap();
         let error = Grants::read(&path).unwrap_err().to_string();
-        assert!(error.contains("rutes") && error.contains("notes.toml"), "{error}");
+        assert!(
+            error.contains("rutes") && error.contains("notes.toml"),
+            "{error}"
+        );
     }
 
     #[test]
     fn a_missing_policy_says_which_file_to_write() {
-        let error = Grants::read(Path::new("/nowhere/notes.toml")).unwrap_err().to_string();
+        let error = Grants::read(Path::new("/nowhere/notes.toml"))
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("/nowhere/notes.toml"), "{error}");
     }
 }

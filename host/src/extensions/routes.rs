@@ -17,7 +17,11 @@ pub enum RouteError {
     )]
     Malformed { pattern: String },
     #[error("the extensions '{first}' and '{second}' both serve {route}: remove one of them")]
-    ClaimedTwice { route: String, first: String, second: String },
+    ClaimedTwice {
+        route: String,
+        first: String,
+        second: String,
+    },
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,15 +37,21 @@ pub(super) struct Pattern(Vec<Segment>);
 
 impl Pattern {
     pub(super) fn parse(pattern: &str) -> Result<Self, RouteError> {
-        let malformed = || RouteError::Malformed { pattern: pattern.to_owned() };
+        let malformed = || RouteError::Malformed {
+            pattern: pattern.to_owned(),
+        };
         let segments = pattern.strip_prefix('/').ok_or_else(malformed)?;
         let mut parsed = Vec::new();
         let mut remaining = segments.split('/').peekable();
         while let Some(segment) = remaining.next() {
-            let parameter = segment.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
+            let parameter = segment
+                .strip_prefix('{')
+                .and_then(|rest| rest.strip_suffix('}'));
             parsed.push(match parameter {
                 Some("" | "*") => return Err(malformed()),
-                Some(name) if name.starts_with('*') && remaining.peek().is_some() => return Err(malformed()),
+                Some(name) if name.starts_with('*') && remaining.peek().is_some() => {
+                    return Err(malformed());
+                }
                 Some(name) if name.starts_with('*') => Segment::Rest,
                 Some(_) => Segment::One,
                 None if segment.contains(['{', '}']) => return Err(malformed()),
@@ -52,14 +62,20 @@ impl Pattern {
     }
 
     fn is_literal(&self) -> bool {
-        self.0.iter().all(|segment| matches!(segment, Segment::Literal(_)))
+        self.0
+            .iter()
+            .all(|segment| matches!(segment, Segment::Literal(_)))
     }
 
     fn matches(&self, path: &str) -> bool {
-        let Some(mut rest) = path.strip_prefix('/') else { return false };
+        let Some(mut rest) = path.strip_prefix('/') else {
+            return false;
+        };
         let mut segments = self.0.iter().peekable();
         while let Some(segment) = segments.next() {
-            let (head, tail) = rest.split_once('/').map_or((rest, None), |(head, tail)| (head, Some(tail)));
+            let (head, tail) = rest
+                .split_once('/')
+                .map_or((rest, None), |(head, tail)| (head, Some(tail)));
             match segment {
                 Segment::Rest => return !rest.is_empty(),
                 Segment::Literal(literal) if literal != head => return false,
@@ -89,12 +105,19 @@ struct Entry<T> {
 
 impl<T> Entry<T> {
     fn key(&self) -> (&Pattern, Reverse<&Option<String>>, Reverse<&Option<String>>) {
-        (&self.pattern, Reverse(&self.method), Reverse(&self.query_parameter))
+        (
+            &self.pattern,
+            Reverse(&self.method),
+            Reverse(&self.query_parameter),
+        )
     }
 
     fn accepts(&self, method: &str, query: Option<&str>) -> bool {
         self.method.as_deref().is_none_or(|own| own == method)
-            && self.query_parameter.as_deref().is_none_or(|name| has_parameter(query, name))
+            && self
+                .query_parameter
+                .as_deref()
+                .is_none_or(|name| has_parameter(query, name))
     }
 
     fn describe(&self, pattern: &str) -> String {
@@ -107,7 +130,9 @@ impl<T> Entry<T> {
 }
 
 fn has_parameter(query: Option<&str>, name: &str) -> bool {
-    query.is_some_and(|query| url::form_urlencoded::parse(query.as_bytes()).any(|(key, _)| key == name))
+    query.is_some_and(|query| {
+        url::form_urlencoded::parse(query.as_bytes()).any(|(key, _)| key == name)
+    })
 }
 
 /// All routes, the most specific first.
@@ -118,11 +143,19 @@ pub(super) struct RouteTable<T> {
 
 impl<T> RouteTable<T> {
     pub(super) fn new() -> Self {
-        Self { literal: HashMap::new(), patterned: Vec::new() }
+        Self {
+            literal: HashMap::new(),
+            patterned: Vec::new(),
+        }
     }
 
     /// Adds a route of the extension `owner`.
-    pub(super) fn insert(&mut self, owner: &str, route: &RouteDeclaration, target: T) -> Result<(), RouteError> {
+    pub(super) fn insert(
+        &mut self,
+        owner: &str,
+        route: &RouteDeclaration,
+        target: T,
+    ) -> Result<(), RouteError> {
         let entry = Entry {
             pattern: Pattern::parse(&route.path)?,
             method: (route.method != "*").then(|| route.method.clone()),
@@ -139,7 +172,10 @@ impl<T> RouteTable<T> {
         match entries.binary_search_by(|other| other.key().cmp(&entry.key())) {
             Ok(taken) => Err(RouteError::ClaimedTwice {
                 route: entry.describe(&route.path),
-                first: entries.get(taken).map(|other| other.owner.clone()).unwrap_or_default(),
+                first: entries
+                    .get(taken)
+                    .map(|other| other.owner.clone())
+                    .unwrap_or_default(),
                 second: owner.to_owned(),
             }),
             Err(position) => {
@@ -151,15 +187,25 @@ impl<T> RouteTable<T> {
 
     /// Takes every route of the extension out again.
     pub(super) fn remove_owner(&mut self, owner: &str) {
-        self.literal.values_mut().chain([&mut self.patterned]).for_each(|entries| entries.retain(|entry| entry.owner != owner));
+        self.literal
+            .values_mut()
+            .chain([&mut self.patterned])
+            .for_each(|entries| entries.retain(|entry| entry.owner != owner));
     }
 
     /// What serves the request, and whether on a streaming route. `path` is percent-encoded.
     pub(super) fn find(&self, method: &str, path: &str, query: Option<&str>) -> Option<(&T, bool)> {
-        let literal = self.literal.get(path).into_iter().flatten().find(|entry| entry.accepts(method, query));
+        let literal = self
+            .literal
+            .get(path)
+            .into_iter()
+            .flatten()
+            .find(|entry| entry.accepts(method, query));
         literal
             .or_else(|| {
-                self.patterned.iter().find(|entry| entry.accepts(method, query) && entry.pattern.matches(path))
+                self.patterned
+                    .iter()
+                    .find(|entry| entry.accepts(method, query) && entry.pattern.matches(path))
             })
             .map(|entry| (&entry.target, entry.streaming))
     }
@@ -181,7 +227,9 @@ mod tests {
     fn table(routes: &[(&str, &str)]) -> RouteTable<String> {
         let mut table = RouteTable::new();
         for (method, path) in routes {
-            table.insert("x", &route(method, path), format!("{method} {path}")).unwrap();
+            table
+                .insert("x", &route(method, path), format!("{method} {path}"))
+                .unwrap();
         }
         table
     }
@@ -206,7 +254,9 @@ mod tests {
             ("PUT", "/else", None),
             ("GET", "/", None),
         ] {
-            let found = table.find(method, path, None).map(|(target, _)| target.as_str());
+            let found = table
+                .find(method, path, None)
+                .map(|(target, _)| target.as_str());
             assert_eq!(found, expected, "{method} {path}");
         }
     }
@@ -215,7 +265,14 @@ mod tests {
     fn a_parameter_is_one_segment_that_is_not_empty() {
         let table = table(&[("DELETE", "/requests/{id}")]);
         assert!(table.find("DELETE", "/requests/7", None).is_some());
-        for path in ["/requests/", "/requests", "/requests/7/", "/requests/7/8", "requests/7", "//requests/7"] {
+        for path in [
+            "/requests/",
+            "/requests",
+            "/requests/7/",
+            "/requests/7/8",
+            "requests/7",
+            "//requests/7",
+        ] {
             assert!(table.find("DELETE", path, None).is_none(), "{path}");
         }
     }
@@ -229,16 +286,28 @@ mod tests {
             ..route("GET", "/requests")
         };
         table.insert("x", &follow, "follow".to_owned()).unwrap();
-        assert_eq!(table.find("GET", "/requests", Some("a=b&foll%6Fw=1")), Some((&"follow".to_owned(), true)));
-        assert_eq!(table.find("GET", "/requests", Some("followed=1")), Some((&"GET /requests".to_owned(), false)));
+        assert_eq!(
+            table.find("GET", "/requests", Some("a=b&foll%6Fw=1")),
+            Some((&"follow".to_owned(), true))
+        );
+        assert_eq!(
+            table.find("GET", "/requests", Some("followed=1")),
+            Some((&"GET /requests".to_owned(), false))
+        );
     }
 
     #[test]
     fn two_extensions_that_claim_one_route_are_both_named() {
         let mut table = RouteTable::new();
         table.insert("first", &route("GET", "/a/{x}"), ()).unwrap();
-        let error = table.insert("second", &route("GET", "/a/{y}"), ()).unwrap_err().to_string();
-        assert!(error.contains("'first'") && error.contains("'second'") && error.contains("GET /a/{y}"), "{error}");
+        let error = table
+            .insert("second", &route("GET", "/a/{y}"), ())
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("'first'") && error.contains("'second'") && error.contains("GET /a/{y}"),
+            "{error}"
+        );
     }
 
     #[test]

@@ -40,7 +40,8 @@ impl Turn {
     }
 
     fn tick(&self) -> bool {
-        u128::from(self.0.fetch_add(1, Ordering::Relaxed)) * TICK.as_millis() < LONGEST_TURN.as_millis()
+        u128::from(self.0.fetch_add(1, Ordering::Relaxed)) * TICK.as_millis()
+            < LONGEST_TURN.as_millis()
     }
 }
 
@@ -68,7 +69,9 @@ impl InstanceState {
             .stdout(StandardStream::new(capabilities.extension_name()))
             .stderr(StandardStream::new(capabilities.extension_name()))
             .build();
-        let limits = StoreLimitsBuilder::new().memory_size(capabilities.memory_bytes()).build();
+        let limits = StoreLimitsBuilder::new()
+            .memory_size(capabilities.memory_bytes())
+            .build();
         let mut store = Store::new(
             engine,
             Self {
@@ -103,13 +106,20 @@ impl InstanceState {
 
 impl WasiView for InstanceState {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+        WasiCtxView {
+            ctx: &mut self.wasi,
+            table: &mut self.table,
+        }
     }
 }
 
 impl WasiHttpView for InstanceState {
     fn http(&mut self) -> WasiHttpCtxView<'_> {
-        WasiHttpCtxView { ctx: &mut self.http, table: &mut self.table, hooks: &mut self.egress }
+        WasiHttpCtxView {
+            ctx: &mut self.http,
+            table: &mut self.table,
+            hooks: &mut self.egress,
+        }
     }
 }
 
@@ -126,6 +136,8 @@ impl WasiHttpHooks for NoEgress {
         _options: Option<wasmtime_wasi_http::RequestOptions>,
         _sent: Transmission,
     ) -> Box<dyn Future<Output = Exchange> + Send> {
-        Box::new(std::future::ready(Err(wasmtime_wasi_http::Error::HttpRequestDenied)))
+        Box::new(std::future::ready(Err(
+            wasmtime_wasi_http::Error::HttpRequestDenied,
+        )))
     }
 }

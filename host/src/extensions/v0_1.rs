@@ -21,7 +21,9 @@ wasmtime::component::bindgen!({
 
 pub(super) use exports::mngr::gateway::handler::{Context, Outcome};
 pub(super) use exports::mngr::gateway::lifecycle::{Manifest, PermissionFilesAccess, Route};
-pub(super) use mngr::gateway::{catalog, client, documents, events, log, permission_files, settings, types};
+pub(super) use mngr::gateway::{
+    catalog, client, documents, events, log, permission_files, settings, types,
+};
 
 /// The package whose exports mark a component as an extension, and the version that this module hosts.
 pub(super) const PACKAGE: &str = "mngr:gateway";

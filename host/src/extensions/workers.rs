@@ -62,9 +62,16 @@ impl Workers {
         };
         let answering = (0..instances.get()).map(|_| spawn()).collect();
         let streaming = with_streaming.then(&mut spawn);
-        let workers = Self { answering, streaming, signals, tasks };
+        let workers = Self {
+            answering,
+            streaming,
+            signals,
+            tasks,
+        };
         for started in first_starts {
-            let outcome = started.await.unwrap_or_else(|_| Err("it ended while starting".to_owned()));
+            let outcome = started
+                .await
+                .unwrap_or_else(|_| Err("it ended while starting".to_owned()));
             if let Err(reason) = outcome {
                 workers.stop().await;
                 return Err(StartError(reason));
@@ -108,13 +115,29 @@ impl Worker {
         let (queue, jobs) = mpsc::channel(QUEUE_LENGTH);
         let (started, first_start) = oneshot::channel();
         let out_of_service = Arc::new(AtomicBool::new(false));
-        tasks.spawn(run_for_ever(blueprint, jobs, signals, Arc::clone(&out_of_service), started));
-        (Self { queue, waiting: AtomicUsize::new(0), out_of_service }, first_start)
+        tasks.spawn(run_for_ever(
+            blueprint,
+            jobs,
+            signals,
+            Arc::clone(&out_of_service),
+            started,
+        ));
+        (
+            Self {
+                queue,
+                waiting: AtomicUsize::new(0),
+                out_of_service,
+            },
+            first_start,
+        )
     }
 
     /// Fewest requests first, and a worker that is out of service last.
     fn load(&self) -> (bool, usize) {
-        (self.out_of_service.load(Ordering::Relaxed), self.waiting.load(Ordering::Relaxed))
+        (
+            self.out_of_service.load(Ordering::Relaxed),
+            self.waiting.load(Ordering::Relaxed),
+        )
     }
 
     async fn answer(&self, request: ExtensionRequest) -> Answer {
@@ -123,7 +146,11 @@ impl Worker {
         }
         let _waiting = Waiting::enter(&self.waiting);
         let (answer, answered) = oneshot::channel();
-        let job = Job { request, answer, client: ClientPresence::new() };
+        let job = Job {
+            request,
+            answer,
+            client: ClientPresence::new(),
+        };
         if self.queue.try_send(job).is_err() {
             return Answer::Unavailable;
         }
@@ -155,12 +182,19 @@ struct CrashHistory {
 
 impl CrashHistory {
     fn new() -> Self {
-        Self { recent: VecDeque::new(), next_outage: SHORTEST_OUTAGE }
+        Self {
+            recent: VecDeque::new(),
+            next_outage: SHORTEST_OUTAGE,
+        }
     }
 
     /// How long to stay out of service after one more crash at `now`, if at all.
     fn record(&mut self, now: Instant) -> Option<Duration> {
-        if self.recent.back().is_none_or(|last| now - *last > LONGEST_OUTAGE + CRASH_WINDOW) {
+        if self
+            .recent
+            .back()
+            .is_none_or(|last| now - *last > LONGEST_OUTAGE + CRASH_WINDOW)
+        {
             self.next_outage = SHORTEST_OUTAGE;
         }
         self.recent.retain(|crash| now - *crash < CRASH_WINDOW);
@@ -250,7 +284,9 @@ mod tests {
         for _ in 0..CRASHES_ALLOWED {
             assert_eq!(history.record(now), None);
         }
-        let outages: Vec<_> = (0..8).map(|_| history.record(now).unwrap().as_secs()).collect();
+        let outages: Vec<_> = (0..8)
+            .map(|_| history.record(now).unwrap().as_secs())
+            .collect();
         assert_eq!(outages, [1, 2, 4, 8, 16, 32, 60, 60]);
         now += LONGEST_OUTAGE * 2;
         for _ in 0..CRASHES_ALLOWED {

@@ -39,7 +39,11 @@ pub(super) struct Authentication {
 }
 
 impl Authentication {
-    pub(super) fn new(password: Option<SecretString>, signing_key: SigningKey, default_permissions: &Path) -> Self {
+    pub(super) fn new(
+        password: Option<SecretString>,
+        signing_key: SigningKey,
+        default_permissions: &Path,
+    ) -> Self {
         Self {
             password,
             verifier: OverrideVerifier::new(&signing_key),
@@ -49,7 +53,9 @@ impl Authentication {
 
     /// Lets the caller in if the password is right, or if none is asked for. A repeated header is never right.
     pub(super) fn check_password(&self, headers: &HeaderMap) -> Result<(), AuthenticationError> {
-        let Some(password) = &self.password else { return Ok(()) };
+        let Some(password) = &self.password else {
+            return Ok(());
+        };
         let mut given = headers.get_all(headers::PASSWORD).iter();
         match (given.next(), given.next()) {
             (Some(given), None)
@@ -63,19 +69,30 @@ impl Authentication {
 
     /// The file that the override token names, or the default one. Costs one `stat`, and a token's signature is verified
     /// once, not at every request.
-    pub(super) fn permissions(&self, headers: &HeaderMap) -> Result<AppliedPermissions, AuthenticationError> {
+    pub(super) fn permissions(
+        &self,
+        headers: &HeaderMap,
+    ) -> Result<AppliedPermissions, AuthenticationError> {
         let mut tokens = headers.get_all(headers::OVERRIDE).iter();
         let Some(token) = tokens.next() else {
             let path = Arc::clone(&self.default_permissions);
-            return Ok(AppliedPermissions { is_missing: !path.exists(), path });
+            return Ok(AppliedPermissions {
+                is_missing: !path.exists(),
+                path,
+            });
         };
         if tokens.next().is_some() {
             return Err(AuthenticationError::Repeated);
         }
         // What is no text is no token either: it fails as one.
-        let path = self.verifier.verify(&String::from_utf8_lossy(token.as_bytes()))?;
+        let path = self
+            .verifier
+            .verify(&String::from_utf8_lossy(token.as_bytes()))?;
         if path.is_file() {
-            Ok(AppliedPermissions { path, is_missing: false })
+            Ok(AppliedPermissions {
+                path,
+                is_missing: false,
+            })
         } else {
             Err(AuthenticationError::MissingFile(path.to_path_buf()))
         }

@@ -41,7 +41,13 @@ impl Dispatcher {
         allow_missing_permissions: bool,
         extensions: Arc<Extensions>,
     ) -> Self {
-        Self { authentication, engine, allow_missing_permissions, extensions, next_request: AtomicU64::new(1) }
+        Self {
+            authentication,
+            engine,
+            allow_missing_permissions,
+            extensions,
+            next_request: AtomicU64::new(1),
+        }
     }
 
     /// Answers one request. Never fails: every refusal is an answer.
@@ -68,12 +74,17 @@ impl Dispatcher {
             return reply::third_party_calls_unavailable();
         }
         match self.check(request).await {
-            Ok((request, target, permissions)) => self.serve(request, target, permissions, id).await,
+            Ok((request, target, permissions)) => {
+                self.serve(request, target, permissions, id).await
+            }
             Err(Refusal::Target(error)) => error.into(),
             Err(Refusal::Authentication(error)) => error.into(),
             Err(Refusal::Denied) => reply::not_permitted(),
             Err(Refusal::Check(error)) => {
-                tracing::warn!(request = format_args!("{id:016x}"), "the permission check failed: {error}");
+                tracing::warn!(
+                    request = format_args!("{id:016x}"),
+                    "the permission check failed: {error}"
+                );
                 reply::check_failed(&error)
             }
         }
@@ -85,13 +96,20 @@ impl Dispatcher {
         mut request: Request<Incoming>,
     ) -> Result<(Request<Incoming>, Target, AppliedPermissions), Refusal> {
         let target = Target::normalise(request.method(), request.uri()).map_err(Refusal::Target)?;
-        let permissions = self.authentication.permissions(request.headers()).map_err(Refusal::Authentication)?;
+        let permissions = self
+            .authentication
+            .permissions(request.headers())
+            .map_err(Refusal::Authentication)?;
         headers::remove_private(request.headers_mut());
         if permissions.is_missing && self.allow_missing_permissions {
             return Ok((request, target, permissions));
         }
-        let headers = request.headers().iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
-        let checked = permissions::Request::new(request.method().as_str(), target.url(), headers, None, None);
+        let headers = request
+            .headers()
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_bytes()));
+        let checked =
+            permissions::Request::new(request.method().as_str(), target.url(), headers, None, None);
         match self.engine.decide(&permissions.path, &checked).await {
             Ok(Decision::Allowed) => Ok((request, target, permissions)),
             Ok(Decision::Denied) => Err(Refusal::Denied),
@@ -106,7 +124,10 @@ impl Dispatcher {
         permissions: AppliedPermissions,
         id: u64,
     ) -> Reply {
-        let Some(route) = self.extensions.route(request.method().as_str(), target.path(), target.query()) else {
+        let Some(route) =
+            self.extensions
+                .route(request.method().as_str(), target.path(), target.query())
+        else {
             return reply::not_found();
         };
         if let Some(limit) = route.body_limit()
@@ -115,7 +136,13 @@ impl Dispatcher {
             return reply::body_too_large(limit);
         }
         *request.uri_mut() = target.into_uri();
-        let answer = route.answer(ExtensionRequest { request, permissions_config: permissions.path, id }).await;
+        let answer = route
+            .answer(ExtensionRequest {
+                request,
+                permissions_config: permissions.path,
+                id,
+            })
+            .await;
         match answer {
             Answer::Response(response) => response,
             Answer::Declined => reply::not_found(),
@@ -126,7 +153,10 @@ impl Dispatcher {
 }
 
 fn header_bytes(headers: &HeaderMap) -> usize {
-    headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum()
+    headers
+        .iter()
+        .map(|(name, value)| name.as_str().len() + value.len())
+        .sum()
 }
 
 fn content_length(headers: &HeaderMap) -> Option<u64> {

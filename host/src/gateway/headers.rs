@@ -6,7 +6,8 @@ use http::header::{
 };
 
 pub(super) const PASSWORD: HeaderName = HeaderName::from_static("x-latchkey-gateway-password");
-pub(super) const OVERRIDE: HeaderName = HeaderName::from_static("x-latchkey-gateway-permissions-override");
+pub(super) const OVERRIDE: HeaderName =
+    HeaderName::from_static("x-latchkey-gateway-permissions-override");
 const ACCOUNT: HeaderName = HeaderName::from_static("x-latchkey-gateway-account");
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 const TRAILERS: HeaderName = HeaderName::from_static("trailers");
@@ -25,8 +26,19 @@ pub(super) fn remove_private(headers: &mut HeaderMap) {
         headers.remove(name);
     }
     for name in [
-        CONNECTION, KEEP_ALIVE, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER, TRAILERS, TRANSFER_ENCODING,
-        UPGRADE, HOST, PASSWORD, OVERRIDE, ACCOUNT,
+        CONNECTION,
+        KEEP_ALIVE,
+        PROXY_AUTHENTICATE,
+        PROXY_AUTHORIZATION,
+        TE,
+        TRAILER,
+        TRAILERS,
+        TRANSFER_ENCODING,
+        UPGRADE,
+        HOST,
+        PASSWORD,
+        OVERRIDE,
+        ACCOUNT,
     ] {
         headers.remove(name);
     }
@@ -42,9 +54,20 @@ mod tests {
     fn nothing_private_is_left() {
         let mut headers = HeaderMap::new();
         for name in [
-            "connection", "x-named", "x-also-named", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "host",
-            "x-latchkey-gateway-password", "x-latchkey-gateway-permissions-override", "x-latchkey-gateway-account",
-            "accept", "content-type",
+            "connection",
+            "x-named",
+            "x-also-named",
+            "keep-alive",
+            "te",
+            "trailer",
+            "transfer-encoding",
+            "upgrade",
+            "host",
+            "x-latchkey-gateway-password",
+            "x-latchkey-gateway-permissions-override",
+            "x-latchkey-gateway-account",
+            "accept",
+            "content-type",
         ] {
             headers.insert(name, HeaderValue::from_static("x-named, X-Also-Named"));
         }

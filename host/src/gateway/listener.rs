@@ -18,7 +18,10 @@ pub enum BindError {
     )]
     InUse { address: SocketAddr },
     #[error("cannot listen on {address}: {source}")]
-    Other { address: SocketAddr, source: io::Error },
+    Other {
+        address: SocketAddr,
+        source: io::Error,
+    },
 }
 
 /// Binds every address of `host`, all on one port.
@@ -27,24 +30,41 @@ pub enum BindError {
 pub(super) async fn bind(host: &str, port: u16) -> Result<Vec<TcpListener>, BindError> {
     let resolved = tokio::net::lookup_host((host, port))
         .await
-        .map_err(|source| BindError::Resolve { host: host.to_owned(), source })?;
+        .map_err(|source| BindError::Resolve {
+            host: host.to_owned(),
+            source,
+        })?;
     let mut listeners: Vec<TcpListener> = Vec::new();
-    let mut unavailable = BindError::NoAddress { host: host.to_owned() };
+    let mut unavailable = BindError::NoAddress {
+        host: host.to_owned(),
+    };
     for mut address in resolved {
         // With port 0 the first address finds a free port and the others follow.
-        if let Some(first) = listeners.first().and_then(|listener| listener.local_addr().ok()) {
+        if let Some(first) = listeners
+            .first()
+            .and_then(|listener| listener.local_addr().ok())
+        {
             address.set_port(first.port());
         }
-        if listeners.iter().any(|listener| listener.local_addr().is_ok_and(|taken| taken == address)) {
+        if listeners
+            .iter()
+            .any(|listener| listener.local_addr().is_ok_and(|taken| taken == address))
+        {
             continue;
         }
         match TcpListener::bind(address).await {
             Ok(listener) => listeners.push(listener),
-            Err(error) if error.kind() == io::ErrorKind::AddrInUse => return Err(BindError::InUse { address }),
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+                return Err(BindError::InUse { address });
+            }
             Err(source) => unavailable = BindError::Other { address, source },
         }
     }
-    if listeners.is_empty() { Err(unavailable) } else { Ok(listeners) }
+    if listeners.is_empty() {
+        Err(unavailable)
+    } else {
+        Ok(listeners)
+    }
 }
 
 #[cfg(test)]
@@ -56,13 +76,24 @@ mod tests {
         let taken = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let port = taken.local_addr().unwrap().port();
         let error = bind("127.0.0.1", port).await.unwrap_err().to_string();
-        assert!(error.contains(&port.to_string()) && error.contains("--listen-port"), "{error}");
+        assert!(
+            error.contains(&port.to_string()) && error.contains("--listen-port"),
+            "{error}"
+        );
     }
 
     #[tokio::test]
     async fn every_address_of_a_name_gets_the_same_port() {
         let listeners = bind("localhost", 0).await.unwrap();
-        let ports: Vec<_> = listeners.iter().map(|listener| listener.local_addr().unwrap().port()).collect();
-        assert!(ports.iter().all(|port| *port != 0 && Some(port) == ports.first()), "{ports:?}");
+        let ports: Vec<_> = listeners
+            .iter()
+            .map(|listener| listener.local_addr().unwrap().port())
+            .collect();
+        assert!(
+            ports
+                .iter()
+                .all(|port| *port != 0 && Some(port) == ports.first()),
+            "{ports:?}"
+        );
     }
 }

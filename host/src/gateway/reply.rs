@@ -15,7 +15,9 @@ pub(super) type Reply = Response<ResponseBody>;
 fn json(status: StatusCode, body: &serde_json::Value) -> Reply {
     let mut response = Response::new(ResponseBody::from(Bytes::from(body.to_string())));
     *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }
 
@@ -24,7 +26,10 @@ pub(super) fn error(status: StatusCode, message: &str) -> Reply {
 }
 
 pub(super) fn health() -> Reply {
-    json(StatusCode::OK, &serde_json::json!({ "status": "ok", "version": env!("CARGO_PKG_VERSION") }))
+    json(
+        StatusCode::OK,
+        &serde_json::json!({ "status": "ok", "version": env!("CARGO_PKG_VERSION") }),
+    )
 }
 
 pub(super) fn not_found() -> Reply {
@@ -34,11 +39,17 @@ pub(super) fn not_found() -> Reply {
 }
 
 pub(super) fn not_permitted() -> Reply {
-    error(StatusCode::FORBIDDEN, "Error: Request not permitted by the user.")
+    error(
+        StatusCode::FORBIDDEN,
+        "Error: Request not permitted by the user.",
+    )
 }
 
 pub(super) fn check_failed(check: &CheckError) -> Reply {
-    error(StatusCode::FORBIDDEN, &format!("Error: Permission check failed: {check}"))
+    error(
+        StatusCode::FORBIDDEN,
+        &format!("Error: Permission check failed: {check}"),
+    )
 }
 
 pub(super) fn internal_error() -> Reply {
@@ -48,12 +59,17 @@ pub(super) fn internal_error() -> Reply {
 pub(super) fn unavailable(extension: &str) -> Reply {
     error(
         StatusCode::SERVICE_UNAVAILABLE,
-        &format!("The extension '{extension}' cannot answer at the moment; try again in a few seconds."),
+        &format!(
+            "The extension '{extension}' cannot answer at the moment; try again in a few seconds."
+        ),
     )
 }
 
 pub(super) fn body_too_large(limit: u64) -> Reply {
-    error(StatusCode::PAYLOAD_TOO_LARGE, &format!("The request body is longer than {limit} bytes."))
+    error(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        &format!("The request body is longer than {limit} bytes."),
+    )
 }
 
 pub(super) fn headers_too_large(limit: usize) -> Reply {
@@ -82,7 +98,10 @@ impl From<TargetError> for Reply {
         let mut reply = error(status, &target.to_string());
         if status == StatusCode::METHOD_NOT_ALLOWED {
             // RFC 9110 section 15.5.6 requires the field; which methods a path has is the extensions' matter.
-            reply.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"));
+            reply.headers_mut().insert(
+                ALLOW,
+                HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"),
+            );
         }
         reply
     }
@@ -91,9 +110,9 @@ impl From<TargetError> for Reply {
 impl From<AuthenticationError> for Reply {
     fn from(refused: AuthenticationError) -> Self {
         let status = match refused {
-            AuthenticationError::Password | AuthenticationError::Override(_) | AuthenticationError::Repeated => {
-                StatusCode::UNAUTHORIZED
-            }
+            AuthenticationError::Password
+            | AuthenticationError::Override(_)
+            | AuthenticationError::Repeated => StatusCode::UNAUTHORIZED,
             AuthenticationError::MissingFile(_) => StatusCode::BAD_REQUEST,
         };
         error(status, &refused.to_string())

@@ -24,7 +24,10 @@ pub enum RunError {
 /// # Errors
 /// When it cannot start. Once it serves, nothing ends it but a signal.
 pub fn run(settings: Settings) -> Result<(), RunError> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(RunError::Runtime)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(RunError::Runtime)?;
     let outcome = runtime.block_on(async {
         let mut interrupt = signal(SignalKind::interrupt()).map_err(RunError::Signals)?;
         let mut terminate = signal(SignalKind::terminate()).map_err(RunError::Signals)?;
@@ -34,7 +37,9 @@ pub fn run(settings: Settings) -> Result<(), RunError> {
             () = first_of(&mut interrupt, &mut terminate) => return Ok(()),
         };
         announce(&gateway.addresses(), asks_for_password);
-        gateway.serve(first_of(&mut interrupt, &mut terminate)).await;
+        gateway
+            .serve(first_of(&mut interrupt, &mut terminate))
+            .await;
         Ok(())
     });
     // A write to a disk that hangs shall not keep the process.

@@ -16,11 +16,11 @@ use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
+use super::Settings;
 use super::authentication::Authentication;
 use super::dispatch::{Dispatcher, LONGEST_HEADERS};
 use super::listener::{self, BindError};
 use super::target::LONGEST_TARGET;
-use super::Settings;
 use crate::extensions::{self, Extensions, LoadError};
 use crate::permissions::{BuiltinSchemas, Engine};
 
@@ -59,7 +59,11 @@ impl Gateway {
     /// When no address can be bound, or the extensions directory cannot be used.
     pub async fn start(settings: Settings) -> Result<Self, GatewayError> {
         let listeners = listener::bind(&settings.listen_host, settings.listen_port).await?;
-        let builtin = if settings.builtin_schemas { BuiltinSchemas::standard() } else { BuiltinSchemas::none() };
+        let builtin = if settings.builtin_schemas {
+            BuiltinSchemas::standard()
+        } else {
+            BuiltinSchemas::none()
+        };
         let engine = Arc::new(Engine::new(builtin));
         let extensions = extensions::Settings {
             compile_cache: settings.latchkey_directory.join("compile_cache"),
@@ -67,20 +71,30 @@ impl Gateway {
             permissions_root: settings.permissions_root,
         };
         let extensions = Arc::new(Extensions::load(extensions, Arc::clone(&engine)).await?);
-        let authentication =
-            Authentication::new(settings.password, settings.signing_key, &settings.default_permissions);
+        let authentication = Authentication::new(
+            settings.password,
+            settings.signing_key,
+            &settings.default_permissions,
+        );
         let dispatcher = Arc::new(Dispatcher::new(
             authentication,
             engine,
             settings.allow_missing_permissions,
             Arc::clone(&extensions),
         ));
-        Ok(Self { listeners, dispatcher, extensions })
+        Ok(Self {
+            listeners,
+            dispatcher,
+            extensions,
+        })
     }
 
     /// Where it listens.
     pub fn addresses(&self) -> Vec<SocketAddr> {
-        self.listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect()
+        self.listeners
+            .iter()
+            .filter_map(|listener| listener.local_addr().ok())
+            .collect()
     }
 
     /// Serves until `shutdown` completes, then drains.
@@ -89,7 +103,9 @@ impl Gateway {
         let room = Arc::new(Semaphore::new(MOST_CONNECTIONS));
         {
             let accepting = futures::future::join_all(
-                self.listeners.iter().map(|listener| self.accept(listener, &connections, &room)),
+                self.listeners
+                    .iter()
+                    .map(|listener| self.accept(listener, &connections, &room)),
             );
             tokio::select! {
                 _ = accepting => {}
@@ -98,25 +114,39 @@ impl Gateway {
         }
         drop(self.listeners);
         self.extensions.end_streams();
-        if tokio::time::timeout(DRAIN_DEADLINE, connections.shutdown()).await.is_err() {
-            tracing::warn!("requests that took longer than {DRAIN_DEADLINE:?} to finish are cut off");
+        if tokio::time::timeout(DRAIN_DEADLINE, connections.shutdown())
+            .await
+            .is_err()
+        {
+            tracing::warn!(
+                "requests that took longer than {DRAIN_DEADLINE:?} to finish are cut off"
+            );
         }
         self.extensions.stop().await;
     }
 
-    async fn accept(&self, listener: &TcpListener, connections: &GracefulShutdown, room: &Arc<Semaphore>) {
+    async fn accept(
+        &self,
+        listener: &TcpListener,
+        connections: &GracefulShutdown,
+        room: &Arc<Semaphore>,
+    ) {
         let mut http = http1::Builder::new();
         http.timer(TokioTimer::new())
             .header_read_timeout(HEADER_TIMEOUT)
             .max_buf_size(HEAD_BUFFER)
             .max_headers(MOST_HEADERS);
         loop {
-            let Ok(permit) = Arc::clone(room).acquire_owned().await else { return };
+            let Ok(permit) = Arc::clone(room).acquire_owned().await else {
+                return;
+            };
             let stream = match listener.accept().await {
                 Ok((stream, _)) => stream,
                 Err(error) => {
                     if is_exhaustion(&error) {
-                        tracing::error!("cannot accept a connection: {error}; raise the limit of open files (ulimit -n)");
+                        tracing::error!(
+                            "cannot accept a connection: {error}; raise the limit of open files (ulimit -n)"
+                        );
                         tokio::time::sleep(ACCEPT_PAUSE).await;
                     }
                     continue;
@@ -129,7 +159,8 @@ impl Gateway {
                 let dispatcher = Arc::clone(&dispatcher);
                 async move { Ok::<_, Infallible>(dispatcher.respond(request).await) }
             });
-            let connection = connections.watch(http.serve_connection(TokioIo::new(stream), service));
+            let connection =
+                connections.watch(http.serve_connection(TokioIo::new(stream), service));
             tokio::spawn(async move {
                 // What goes wrong on a connection concerns its client alone, who knows.
                 if let Err(error) = connection.await {
@@ -145,6 +176,8 @@ impl Gateway {
 fn is_exhaustion(error: &io::Error) -> bool {
     !matches!(
         error.kind(),
-        io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::Interrupted
+        io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::Interrupted
     )
 }

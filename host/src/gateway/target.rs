@@ -51,14 +51,18 @@ impl Target {
         if raw.len() > LONGEST_TARGET {
             return Err(TargetError::TooLong);
         }
-        let url = Url::parse(&format!("{SELF_ORIGIN}{raw}")).map_err(|error| TargetError::Malformed(error.to_string()))?;
+        let url = Url::parse(&format!("{SELF_ORIGIN}{raw}"))
+            .map_err(|error| TargetError::Malformed(error.to_string()))?;
         // A path that began with `/` cannot have changed the origin; a parser that thought so must not be followed.
         if !url.as_str().starts_with(SELF_ORIGIN) || url.fragment().is_some() {
             return Err(TargetError::Form);
         }
         let path_and_query = PathAndQuery::try_from(&url[url::Position::BeforePath..])
             .map_err(|error| TargetError::Malformed(error.to_string()))?;
-        Ok(Self { url, path_and_query })
+        Ok(Self {
+            url,
+            path_and_query,
+        })
     }
 
     pub(super) fn url(&self) -> &Url {
@@ -117,7 +121,13 @@ mod tests {
     fn methods_of_other_kinds_of_server_are_refused() {
         let uri = Uri::from_static("/");
         for method in [Method::TRACE, Method::CONNECT] {
-            assert!(matches!(Target::normalise(&method, &uri), Err(TargetError::Method(_))), "{method}");
+            assert!(
+                matches!(
+                    Target::normalise(&method, &uri),
+                    Err(TargetError::Method(_))
+                ),
+                "{method}"
+            );
         }
     }
 

@@ -57,14 +57,21 @@ pub struct Collection {
 impl Collection {
     /// The collection in `directory`, which need not exist yet.
     pub fn new(directory: PathBuf) -> Self {
-        Self { directory, cache: Mutex::new(None), reading: Mutex::new(()) }
+        Self {
+            directory,
+            cache: Mutex::new(None),
+            reading: Mutex::new(()),
+        }
     }
 
     /// The last listing if it is still true; costs one `stat`.
     pub fn cached(&self) -> Option<Arc<Listing>> {
         let cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
         let cached = cache.as_ref()?;
-        cached.directory.is_current(&self.directory).then(|| Arc::clone(&cached.listing))
+        cached
+            .directory
+            .is_current(&self.directory)
+            .then(|| Arc::clone(&cached.listing))
     }
 
     /// Every document. An absent directory is empty; files that are no readable documents are left out.
@@ -84,7 +91,8 @@ impl Collection {
             cache.as_ref().map(|cached| Arc::clone(&cached.listing))
         };
         let known = previous.iter().flat_map(|listing| &listing.documents);
-        let known: HashMap<&str, &Document> = known.map(|document| (&*document.name, document)).collect();
+        let known: HashMap<&str, &Document> =
+            known.map(|document| (&*document.name, document)).collect();
         let mut names = match fs::read_dir(&self.directory) {
             Ok(entries) => entries
                 .filter_map(|entry| entry.map(|entry| document_file(&entry)).transpose())
@@ -94,16 +102,28 @@ impl Collection {
             Err(error) => return Err(failed(error)),
         };
         names.sort_unstable();
-        let documents: Vec<_> = names.iter().filter_map(|file_name| self.read(file_name, &known)).collect();
+        let documents: Vec<_> = names
+            .iter()
+            .filter_map(|file_name| self.read(file_name, &known))
+            .collect();
         let listing = match previous {
             Some(previous) if is_equal(&previous.documents, &documents) => {
                 // The stamps may have settled since.
-                Arc::new(Listing { version: previous.version, documents })
+                Arc::new(Listing {
+                    version: previous.version,
+                    documents,
+                })
             }
-            _ => Arc::new(Listing { version: next_version(), documents }),
+            _ => Arc::new(Listing {
+                version: next_version(),
+                documents,
+            }),
         };
         let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
-        *cache = Some(Cached { directory, listing: Arc::clone(&listing) });
+        *cache = Some(Cached {
+            directory,
+            listing: Arc::clone(&listing),
+        });
         Ok(listing)
     }
 
@@ -115,7 +135,11 @@ impl Collection {
             Some(&document) if document.stamp.is_same(&stamp) => Some(document.clone()),
             _ => {
                 let content = fs::read(&path).ok()?.into();
-                Some(Document { name: name.to_owned(), content, stamp })
+                Some(Document {
+                    name: name.to_owned(),
+                    content,
+                    stamp,
+                })
             }
         }
     }
@@ -148,7 +172,11 @@ impl Collection {
         let path = self.path(name)?;
         durable::create_dir_all(&self.directory)?;
         let created = durable::create_new(&path, content, durable::PRIVATE_FILE)?;
-        if created { Ok(()) } else { Err(CollectionError::Exists) }
+        if created {
+            Ok(())
+        } else {
+            Err(CollectionError::Exists)
+        }
     }
 
     /// Removes a document, durably. False when there is none of that name.
@@ -160,7 +188,8 @@ impl Collection {
     }
 
     fn path(&self, name: &str) -> Result<PathBuf, CollectionError> {
-        let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+        let is_allowed =
+            |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
         if name.is_empty() || name == "." || name == ".." || !name.bytes().all(is_allowed) {
             return Err(CollectionError::InvalidName);
         }
@@ -197,7 +226,13 @@ mod tests {
     use super::*;
 
     fn names(collection: &Collection) -> Vec<String> {
-        collection.list().unwrap().documents.iter().map(|document| document.name.clone()).collect()
+        collection
+            .list()
+            .unwrap()
+            .documents
+            .iter()
+            .map(|document| document.name.clone())
+            .collect()
     }
 
     #[test]
@@ -221,11 +256,20 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let collection = Collection::new(root.path().to_owned());
         for round in 0..50 {
-            collection.put_new("ours", round.to_string().as_bytes()).unwrap();
+            collection
+                .put_new("ours", round.to_string().as_bytes())
+                .unwrap();
             assert_eq!(names(&collection), ["ours"]);
             fs::write(root.path().join("theirs.json"), "1").unwrap();
             assert_eq!(names(&collection), ["ours", "theirs"]);
-            let content = collection.list().unwrap().documents.first().unwrap().content.to_vec();
+            let content = collection
+                .list()
+                .unwrap()
+                .documents
+                .first()
+                .unwrap()
+                .content
+                .to_vec();
             assert_eq!(content, round.to_string().as_bytes());
             assert!(collection.delete("ours").unwrap());
             fs::remove_file(root.path().join("theirs.json")).unwrap();
@@ -238,9 +282,15 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let collection = Collection::new(root.path().to_owned());
         collection.put_new("x", b"first").unwrap();
-        assert!(matches!(collection.put_new("x", b"second"), Err(CollectionError::Exists)));
+        assert!(matches!(
+            collection.put_new("x", b"second"),
+            Err(CollectionError::Exists)
+        ));
         assert_eq!(collection.get("x").unwrap().unwrap(), b"first");
-        let mode = fs::metadata(root.path().join("x.json")).unwrap().permissions().mode();
+        let mode = fs::metadata(root.path().join("x.json"))
+            .unwrap()
+            .permissions()
+            .mode();
         assert_eq!(mode & 0o777, 0o600);
         assert!(!collection.delete("y").unwrap());
         assert_eq!(collection.get("y").unwrap(), None);
@@ -250,7 +300,10 @@ mod tests {
     fn a_name_never_leaves_the_directory() {
         let collection = Collection::new(PathBuf::from("/nowhere"));
         for name in ["", ".", "..", "a/b", "../a", "a\0", "é", "a b"] {
-            assert!(matches!(collection.get(name), Err(CollectionError::InvalidName)), "{name:?}");
+            assert!(
+                matches!(collection.get(name), Err(CollectionError::InvalidName)),
+                "{name:?}"
+            );
         }
     }
 
@@ -259,7 +312,11 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let path = root.path().join("v2");
         fs::write(&path, "").unwrap();
-        let error = Collection::new(path.clone()).list().map(|_| ()).unwrap_err().to_string();
+        let error = Collection::new(path.clone())
+            .list()
+            .map(|_| ())
+            .unwrap_err()
+            .to_string();
         assert!(error.contains(&*path.to_string_lossy()), "{error}");
     }
 }

@@ -37,7 +37,10 @@ impl Stamp {
     pub fn of(path: &Path) -> io::Result<Self> {
         match std::fs::metadata(path) {
             Ok(metadata) => Ok(Self::of_metadata(&metadata)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self { state: None, settled: true }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self {
+                state: None,
+                settled: true,
+            }),
             Err(error) => Err(error),
         }
     }
@@ -51,12 +54,18 @@ impl Stamp {
             modified: (metadata.mtime(), metadata.mtime_nsec()),
             changed: (metadata.ctime(), metadata.ctime_nsec()),
         };
-        Self { state: Some(state), settled: is_old(state.modified) && is_old(state.changed) }
+        Self {
+            state: Some(state),
+            settled: is_old(state.modified) && is_old(state.changed),
+        }
     }
 
     /// The stamp of what could not be read: never current.
     pub fn never() -> Self {
-        Self { state: None, settled: false }
+        Self {
+            state: None,
+            settled: false,
+        }
     }
 
     /// Whether content read after this stamp is what the path still holds.
@@ -71,10 +80,15 @@ impl Stamp {
 }
 
 fn is_old((seconds, nanoseconds): (i64, i64)) -> bool {
-    let (Ok(seconds), Ok(nanoseconds)) = (u64::try_from(seconds), u32::try_from(nanoseconds)) else { return true };
+    let (Ok(seconds), Ok(nanoseconds)) = (u64::try_from(seconds), u32::try_from(nanoseconds))
+    else {
+        return true;
+    };
     let at = SystemTime::UNIX_EPOCH + Duration::new(seconds, nanoseconds);
     // A time in the future is no proof of anything.
-    SystemTime::now().duration_since(at).is_ok_and(|age| age > TICK)
+    SystemTime::now()
+        .duration_since(at)
+        .is_ok_and(|age| age > TICK)
 }
 
 #[cfg(test)]
@@ -103,15 +117,26 @@ mod tests {
         std::fs::write(&path, "1").unwrap();
         assert!(!absent.is_current(&path), "it has appeared");
 
-        let settled = Stamp { settled: true, ..Stamp::of(&path).unwrap() };
+        let settled = Stamp {
+            settled: true,
+            ..Stamp::of(&path).unwrap()
+        };
         assert!(settled.is_current(&path));
         let replacement = directory.path().join("y");
         std::fs::write(&replacement, "2").unwrap();
         std::fs::rename(&replacement, &path).unwrap();
         assert!(!settled.is_current(&path), "it has been replaced");
 
-        let settled = Stamp { settled: true, ..Stamp::of(&path).unwrap() };
-        File::options().write(true).open(&path).unwrap().set_len(7).unwrap();
+        let settled = Stamp {
+            settled: true,
+            ..Stamp::of(&path).unwrap()
+        };
+        File::options()
+            .write(true)
+            .open(&path)
+            .unwrap()
+            .set_len(7)
+            .unwrap();
         assert!(!settled.is_current(&path), "it has grown");
     }
 }

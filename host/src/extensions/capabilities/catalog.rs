@@ -29,12 +29,19 @@ pub(in crate::extensions) struct CatalogFile {
 
 impl CatalogFile {
     pub(in crate::extensions) fn new(path: PathBuf) -> Self {
-        Self { path, reading: Mutex::new(None), versions: AtomicU64::new(1) }
+        Self {
+            path,
+            reading: Mutex::new(None),
+            versions: AtomicU64::new(1),
+        }
     }
 
     fn cached(&self) -> Option<Reading> {
         let reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
-        reading.as_ref().filter(|reading| reading.stamp.is_current(&self.path)).cloned()
+        reading
+            .as_ref()
+            .filter(|reading| reading.stamp.is_current(&self.path))
+            .cloned()
     }
 
     /// Blocking.
@@ -61,7 +68,11 @@ impl CatalogFile {
             Some(previous) if previous.content == content => previous.version,
             _ => self.versions.fetch_add(1, Ordering::Relaxed),
         };
-        let read = Reading { stamp: stamp.unwrap_or_else(Stamp::never), version, content };
+        let read = Reading {
+            stamp: stamp.unwrap_or_else(Stamp::never),
+            version,
+            content,
+        };
         *reading = Some(read.clone());
         read
     }
@@ -83,15 +94,19 @@ impl catalog::HostWithStore<InstanceState> for HasSelf<InstanceState> {
             None
         });
         let Some(services) = services else {
-            return Ok(Err("the service catalog is not granted to this extension".to_owned()));
+            return Ok(Err(
+                "the service catalog is not granted to this extension".to_owned()
+            ));
         };
         let reading = match services.catalog.cached() {
             Some(reading) => reading,
             None => on_blocking_thread(move || services.catalog.read()).await?,
         };
         Ok(reading.content.map(|content| {
-            (known != Some(reading.version))
-                .then(|| types::Document { content: content.to_vec(), version: reading.version })
+            (known != Some(reading.version)).then(|| types::Document {
+                content: content.to_vec(),
+                version: reading.version,
+            })
         }))
     }
 }
@@ -100,7 +115,8 @@ impl catalog::HostWithStore<InstanceState> for HasSelf<InstanceState> {
 mod tests {
     use super::*;
 
-    const CATALOG: &str = r#"{"s": [{"scope": "s-api", "display_name": "S", "permissions": [{"name": "s-read"}]}]}"#;
+    const CATALOG: &str =
+        r#"{"s": [{"scope": "s-api", "display_name": "S", "permissions": [{"name": "s-read"}]}]}"#;
 
     #[test]
     fn an_edited_catalog_is_read_again_under_a_new_version() {
@@ -125,7 +141,10 @@ mod tests {
         assert!(missing.contains(&*path.to_string_lossy()), "{missing}");
         std::fs::write(&path, "{").unwrap();
         let broken = file.read().content.unwrap_err();
-        assert!(broken.contains(&*path.to_string_lossy()) && broken.contains("broken"), "{broken}");
+        assert!(
+            broken.contains(&*path.to_string_lossy()) && broken.contains("broken"),
+            "{broken}"
+        );
         std::fs::write(&path, CATALOG).unwrap();
         assert!(file.read().content.is_ok(), "a mended catalog serves again");
     }

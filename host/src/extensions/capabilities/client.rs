@@ -8,11 +8,17 @@ use crate::extensions::v0_1::client;
 impl client::Host for InstanceState {}
 
 impl client::HostWithStore<InstanceState> for HasSelf<InstanceState> {
-    async fn gone(accessor: &Accessor<InstanceState, Self>, request_id: String) -> wasmtime::Result<()> {
+    async fn gone(
+        accessor: &Accessor<InstanceState, Self>,
+        request_id: String,
+    ) -> wasmtime::Result<()> {
         let waiting = accessor.with(|mut access| {
             let state = access.get();
             let id = RequestId::from_str_radix(&request_id, 16).ok()?;
-            Some((state.requests.get(&id)?.gone.clone(), state.draining.clone()))
+            Some((
+                state.requests.get(&id)?.gone.clone(),
+                state.draining.clone(),
+            ))
         });
         if let Some((gone, draining)) = waiting {
             tokio::select! {

@@ -19,7 +19,10 @@ pub(in crate::extensions) struct Collections {
 
 impl Collections {
     pub(in crate::extensions) fn new(root: PathBuf) -> Self {
-        Self { root, open: Mutex::new(HashMap::new()) }
+        Self {
+            root,
+            open: Mutex::new(HashMap::new()),
+        }
     }
 
     fn open(&self, name: &str) -> Arc<Collection> {
@@ -64,7 +67,10 @@ fn unless_known(listing: &Listing, known: Option<u64>) -> Option<documents::List
         entries: listing
             .documents
             .iter()
-            .map(|document| documents::Entry { name: document.name.clone(), content: document.content.to_vec() })
+            .map(|document| documents::Entry {
+                name: document.name.clone(),
+                content: document.content.to_vec(),
+            })
             .collect(),
     })
 }
@@ -96,7 +102,9 @@ impl documents::HostWithStore<InstanceState> for HasSelf<InstanceState> {
         name: String,
     ) -> wasmtime::Result<Result<Option<Vec<u8>>, documents::Error>> {
         match granted(accessor, &collection) {
-            Ok(collection) => Ok(on_blocking_thread(move || collection.get(&name)).await?.map_err(Into::into)),
+            Ok(collection) => Ok(on_blocking_thread(move || collection.get(&name))
+                .await?
+                .map_err(Into::into)),
             Err(refused) => Ok(Err(refused)),
         }
     }
@@ -108,9 +116,11 @@ impl documents::HostWithStore<InstanceState> for HasSelf<InstanceState> {
         content: Vec<u8>,
     ) -> wasmtime::Result<Result<(), documents::Error>> {
         match granted(accessor, &collection) {
-            Ok(collection) => {
-                Ok(on_blocking_thread(move || collection.put_new(&name, &content)).await?.map_err(Into::into))
-            }
+            Ok(collection) => Ok(
+                on_blocking_thread(move || collection.put_new(&name, &content))
+                    .await?
+                    .map_err(Into::into),
+            ),
             Err(refused) => Ok(Err(refused)),
         }
     }
@@ -121,9 +131,9 @@ impl documents::HostWithStore<InstanceState> for HasSelf<InstanceState> {
         name: String,
     ) -> wasmtime::Result<Result<bool, documents::Error>> {
         match granted(accessor, &collection) {
-            Ok(collection) => {
-                Ok(on_blocking_thread(move || collection.delete(&name)).await?.map_err(Into::into))
-            }
+            Ok(collection) => Ok(on_blocking_thread(move || collection.delete(&name))
+                .await?
+                .map_err(Into::into)),
             Err(refused) => Ok(Err(refused)),
         }
     }

@@ -10,7 +10,9 @@ use std::task::{Context, Poll};
 
 use tokio::sync::mpsc;
 use wasmtime::StoreContextMut;
-use wasmtime::component::{Access, Destination, HasSelf, StreamProducer, StreamReader, StreamResult};
+use wasmtime::component::{
+    Access, Destination, HasSelf, StreamProducer, StreamReader, StreamResult,
+};
 
 use crate::extensions::state::InstanceState;
 use crate::extensions::v0_1::events;
@@ -31,15 +33,19 @@ impl Bus {
     fn publish(&self, topic: &str, payload: Vec<u8>) -> usize {
         let payload = Payload::from(payload);
         let mut topics = self.topics.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(subscribers) = topics.get_mut(topic) else { return 0 };
-        subscribers.retain(|subscriber| match subscriber.try_send(Arc::clone(&payload)) {
-            Ok(()) => true,
-            Err(mpsc::error::TrySendError::Closed(_)) => false,
-            Err(mpsc::error::TrySendError::Full(_)) => {
-                tracing::warn!(topic, "a subscriber was too slow and has been cut off");
-                false
-            }
-        });
+        let Some(subscribers) = topics.get_mut(topic) else {
+            return 0;
+        };
+        subscribers.retain(
+            |subscriber| match subscriber.try_send(Arc::clone(&payload)) {
+                Ok(()) => true,
+                Err(mpsc::error::TrySendError::Closed(_)) => false,
+                Err(mpsc::error::TrySendError::Full(_)) => {
+                    tracing::warn!(topic, "a subscriber was too slow and has been cut off");
+                    false
+                }
+            },
+        );
         subscribers.len()
     }
 
@@ -83,7 +89,11 @@ impl StreamProducer<InstanceState> for Subscription {
 }
 
 impl events::Host for InstanceState {
-    fn publish(&mut self, topic: String, payload: Vec<u8>) -> wasmtime::Result<Result<u32, events::Error>> {
+    fn publish(
+        &mut self,
+        topic: String,
+        payload: Vec<u8>,
+    ) -> wasmtime::Result<Result<u32, events::Error>> {
         if !self.capabilities.grants.topics.contains(&topic) {
             self.capabilities.refused("events", &topic);
             return Ok(Err(events::Error::NotGranted));
@@ -139,7 +149,10 @@ mod tests {
         for _ in 0..QUEUE_LENGTH {
             assert!(slow.messages.recv().await.is_some());
         }
-        assert!(slow.messages.recv().await.is_none(), "the stream must end, not skip a message");
+        assert!(
+            slow.messages.recv().await.is_none(),
+            "the stream must end, not skip a message"
+        );
     }
 
     #[test]

@@ -33,7 +33,10 @@ impl log::Host for InstanceState {
 
 fn printable(message: &[u8]) -> String {
     let message = message.get(..MESSAGE_BYTES).unwrap_or(message);
-    String::from_utf8_lossy(message).chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+    String::from_utf8_lossy(message)
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect()
 }
 
 /// A guest's standard output or error, one log line a line.
@@ -45,7 +48,10 @@ pub(in crate::extensions) struct StandardStream {
 
 impl StandardStream {
     pub(in crate::extensions) fn new(extension: &str) -> Self {
-        Self { extension: extension.into(), line: Vec::new() }
+        Self {
+            extension: extension.into(),
+            line: Vec::new(),
+        }
     }
 
     fn end_line(&mut self) {
@@ -57,7 +63,11 @@ impl StandardStream {
 }
 
 impl AsyncWrite for StandardStream {
-    fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         for &byte in bytes {
             if byte == b'\n' || self.line.len() >= MESSAGE_BYTES {
                 self.end_line();
@@ -103,11 +113,17 @@ mod tests {
 
     #[test]
     fn escapes_and_line_breaks_do_not_reach_the_log() {
-        assert_eq!(printable(b"red \x1b[31m\r\nINFO forged"), "red  [31m  INFO forged");
+        assert_eq!(
+            printable(b"red \x1b[31m\r\nINFO forged"),
+            "red  [31m  INFO forged"
+        );
     }
 
     #[test]
     fn a_long_message_is_cut() {
-        assert_eq!(printable(&vec![b'x'; MESSAGE_BYTES * 2]).len(), MESSAGE_BYTES);
+        assert_eq!(
+            printable(&vec![b'x'; MESSAGE_BYTES * 2]).len(),
+            MESSAGE_BYTES
+        );
     }
 }

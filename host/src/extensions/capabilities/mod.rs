@@ -63,7 +63,11 @@ pub(super) struct Capabilities {
 
 impl Capabilities {
     pub(super) fn new(extension: &str, grants: Grants, services: Arc<Services>) -> Self {
-        Self { extension: extension.into(), grants: Arc::new(grants), services }
+        Self {
+            extension: extension.into(),
+            grants: Arc::new(grants),
+            services,
+        }
     }
 
     pub(super) fn extension_name(&self) -> &str {
@@ -76,11 +80,20 @@ impl Capabilities {
     }
 
     fn refused(&self, capability: &str, wanted: &str) {
-        tracing::warn!(extension = &*self.extension, capability, wanted, "not granted to the extension");
+        tracing::warn!(
+            extension = &*self.extension,
+            capability,
+            wanted,
+            "not granted to the extension"
+        );
     }
 }
 
 /// Runs what waits for the disk where nothing else waits for it.
-async fn on_blocking_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> wasmtime::Result<T> {
-    tokio::task::spawn_blocking(work).await.map_err(|error| wasmtime::format_err!("the host's own task failed: {error}"))
+async fn on_blocking_thread<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> wasmtime::Result<T> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|error| wasmtime::format_err!("the host's own task failed: {error}"))
 }

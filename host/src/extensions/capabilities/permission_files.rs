@@ -66,10 +66,13 @@ impl PermissionFiles {
             Within::PermissionsRoot => below_root(path),
             Within::LatchkeyDirectory if !path.starts_with('/') => Err(Error::Outside),
             Within::LatchkeyDirectory => {
-                self.latchkey_directory.resolve(path).map_err(outside).or_else(|error| {
-                    // Without a root there is only the one boundary, and its answer stands.
-                    below_root(path).map_err(|_| error)
-                })
+                self.latchkey_directory
+                    .resolve(path)
+                    .map_err(outside)
+                    .or_else(|error| {
+                        // Without a root there is only the one boundary, and its answer stands.
+                        below_root(path).map_err(|_| error)
+                    })
             }
         }
     }
@@ -83,7 +86,9 @@ impl PermissionFiles {
     }
 
     fn cached(&self, path: &Arc<Path>) -> Option<Arc<Applied>> {
-        self.applied.get(path).filter(|applied| applied.stamp.is_current(path))
+        self.applied
+            .get(path)
+            .filter(|applied| applied.stamp.is_current(path))
     }
 
     fn read_applied(&self, path: Arc<Path>) -> Result<Arc<Applied>, Error> {
@@ -106,7 +111,10 @@ fn read_existing(path: &Path) -> Result<Reading, Error> {
 
 impl From<&StorageError> for Error {
     fn from(error: &StorageError) -> Self {
-        Self::Storage(Failure { path: error.path().to_string_lossy().into_owned(), detail: error.to_string() })
+        Self::Storage(Failure {
+            path: error.path().to_string_lossy().into_owned(),
+            detail: error.to_string(),
+        })
     }
 }
 
@@ -119,7 +127,10 @@ impl From<ReplaceError> for Error {
     }
 }
 
-fn unless_known(reading: &Reading, known: Option<u64>) -> Option<permission_files::PermissionsFile> {
+fn unless_known(
+    reading: &Reading,
+    known: Option<u64>,
+) -> Option<permission_files::PermissionsFile> {
     (known != Some(reading.version.0)).then(|| permission_files::PermissionsFile {
         path: reading.path.to_string_lossy().into_owned(),
         content: reading.content.clone(),
@@ -135,7 +146,14 @@ fn granted(
     accessor.with(|mut access| {
         let capabilities = &access.get().capabilities;
         if capabilities.grants.permission_files < wanted {
-            capabilities.refused("permission-files", if wanted == FilesAccess::Edit { "edit" } else { "read" });
+            capabilities.refused(
+                "permission-files",
+                if wanted == FilesAccess::Edit {
+                    "edit"
+                } else {
+                    "read"
+                },
+            );
             return Err(Error::NotGranted);
         }
         Ok(Arc::clone(&capabilities.services))
@@ -156,7 +174,9 @@ impl permission_files::HostWithStore<InstanceState> for HasSelf<InstanceState> {
         };
         let path = accessor.with(|mut access| {
             let id = RequestId::from_str_radix(&request_id, 16).ok()?;
-            Some(Arc::clone(&access.get().requests.get(&id)?.permissions_config))
+            Some(Arc::clone(
+                &access.get().requests.get(&id)?.permissions_config,
+            ))
         });
         let Some(path) = path else {
             // No request of this instance: there is no file that applies to it.
@@ -164,7 +184,9 @@ impl permission_files::HostWithStore<InstanceState> for HasSelf<InstanceState> {
         };
         let applied = match services.permission_files.cached(&path) {
             Some(applied) => Ok(applied),
-            None => on_blocking_thread(move || services.permission_files.read_applied(path)).await?,
+            None => {
+                on_blocking_thread(move || services.permission_files.read_applied(path)).await?
+            }
         };
         Ok(applied.map(|applied| unless_known(&applied.reading, known)))
     }
@@ -176,11 +198,13 @@ impl permission_files::HostWithStore<InstanceState> for HasSelf<InstanceState> {
         known: Option<u64>,
     ) -> Outcome<Option<permission_files::PermissionsFile>> {
         match granted(accessor, FilesAccess::Read) {
-            Ok(services) => on_blocking_thread(move || {
-                let path = services.permission_files.resolve(&path, within)?;
-                read_existing(&path).map(|reading| unless_known(&reading, known))
-            })
-            .await,
+            Ok(services) => {
+                on_blocking_thread(move || {
+                    let path = services.permission_files.resolve(&path, within)?;
+                    read_existing(&path).map(|reading| unless_known(&reading, known))
+                })
+                .await
+            }
             Err(refused) => Ok(Err(refused)),
         }
     }
@@ -192,16 +216,23 @@ impl permission_files::HostWithStore<InstanceState> for HasSelf<InstanceState> {
         content: Vec<u8>,
     ) -> wasmtime::Result<Result<(), String>> {
         match granted(accessor, FilesAccess::Read) {
-            Ok(services) => on_blocking_thread(move || {
-                let files = &services.permission_files;
-                files
-                    .resolve(&path, within)
-                    .map_err(|_| format!("the path {path} is outside of what extensions may reach"))?;
-                let named = files.as_named(&path, within);
-                files.engine.check(&named, &content).map_err(|error| error.to_string())
-            })
-            .await,
-            Err(_) => Ok(Err("permissions files are not granted to this extension".to_owned())),
+            Ok(services) => {
+                on_blocking_thread(move || {
+                    let files = &services.permission_files;
+                    files.resolve(&path, within).map_err(|_| {
+                        format!("the path {path} is outside of what extensions may reach")
+                    })?;
+                    let named = files.as_named(&path, within);
+                    files
+                        .engine
+                        .check(&named, &content)
+                        .map_err(|error| error.to_string())
+                })
+                .await
+            }
+            Err(_) => Ok(Err(
+                "permissions files are not granted to this extension".to_owned()
+            )),
         }
     }
 
@@ -213,12 +244,14 @@ impl permission_files::HostWithStore<InstanceState> for HasSelf<InstanceState> {
         base: Option<u64>,
     ) -> Outcome<u64> {
         match granted(accessor, FilesAccess::Edit) {
-            Ok(services) => on_blocking_thread(move || {
-                let path = services.permission_files.resolve(&path, within)?;
-                let version = permissions_file::replace(&path, &content, base.map(Version))?;
-                Ok(version.0)
-            })
-            .await,
+            Ok(services) => {
+                on_blocking_thread(move || {
+                    let path = services.permission_files.resolve(&path, within)?;
+                    let version = permissions_file::replace(&path, &content, base.map(Version))?;
+                    Ok(version.0)
+                })
+                .await
+            }
             Err(refused) => Ok(Err(refused)),
         }
     }
@@ -230,7 +263,12 @@ mod tests {
     use crate::permissions::BuiltinSchemas;
 
     fn files(directory: &Path, root: Option<&Path>) -> PermissionFiles {
-        PermissionFiles::new(directory, root, Arc::new(Engine::new(BuiltinSchemas::standard()))).unwrap()
+        PermissionFiles::new(
+            directory,
+            root,
+            Arc::new(Engine::new(BuiltinSchemas::standard())),
+        )
+        .unwrap()
     }
 
     #[test]
@@ -244,19 +282,42 @@ mod tests {
         let files = files(&directory, Some(&root));
         let text = |path: &Path| path.to_string_lossy().into_owned();
         for (path, within, expected) in [
-            ("hosts/x.json".to_owned(), Within::PermissionsRoot, Some(root.join("hosts/x.json"))),
+            (
+                "hosts/x.json".to_owned(),
+                Within::PermissionsRoot,
+                Some(root.join("hosts/x.json")),
+            ),
             ("../x.json".to_owned(), Within::PermissionsRoot, None),
-            (text(&directory.join("x.json")), Within::PermissionsRoot, None),
-            (text(&directory.join("x.json")), Within::LatchkeyDirectory, Some(directory.join("x.json"))),
-            (text(&root.join("x.json")), Within::LatchkeyDirectory, Some(root.join("x.json"))),
-            (text(&elsewhere.join("x.json")), Within::LatchkeyDirectory, None),
+            (
+                text(&directory.join("x.json")),
+                Within::PermissionsRoot,
+                None,
+            ),
+            (
+                text(&directory.join("x.json")),
+                Within::LatchkeyDirectory,
+                Some(directory.join("x.json")),
+            ),
+            (
+                text(&root.join("x.json")),
+                Within::LatchkeyDirectory,
+                Some(root.join("x.json")),
+            ),
+            (
+                text(&elsewhere.join("x.json")),
+                Within::LatchkeyDirectory,
+                None,
+            ),
             ("x.json".to_owned(), Within::LatchkeyDirectory, None),
         ] {
             assert_eq!(files.resolve(&path, within).ok(), expected, "{path}");
         }
         let outer = self::files(&directory, Some(&elsewhere));
         let path = elsewhere.join("x.json");
-        assert_eq!(outer.resolve(&text(&path), Within::LatchkeyDirectory).ok(), Some(path));
+        assert_eq!(
+            outer.resolve(&text(&path), Within::LatchkeyDirectory).ok(),
+            Some(path)
+        );
     }
 
     #[test]
