@@ -172,3 +172,46 @@ fn strings(value: Value, place: &str) -> Result<Vec<String>, Problem> {
     }
     Ok(strings)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn json() -> impl Strategy<Value = Value> {
+        let names = "(include|schemas|patterns|rules|hooks|any|x)";
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i8>().prop_map(Value::from),
+            names.prop_map(Value::from),
+        ];
+        leaf.prop_recursive(5, 40, 4, move |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+                prop::collection::vec((names, inner), 0..4)
+                    .prop_map(|members| Value::Object(members.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_panic(content in prop::collection::vec(any::<u8>(), 0..200)) {
+            let _ = parse(Path::new("file"), &content);
+        }
+
+        #[test]
+        fn no_json_panics(value in json()) {
+            let _ = parse(Path::new("file"), value.to_string().as_bytes());
+        }
+
+        #[test]
+        fn no_schema_panics(schema in json()) {
+            let file = serde_json::json!({"schemas": {"x": {"allOf": [schema]}}, "rules": [{"any": ["x"]}]});
+            let engine = crate::permissions::Engine::new(crate::permissions::BuiltinSchemas::standard());
+            let _ = engine.check(Path::new("/file"), file.to_string().as_bytes());
+        }
+    }
+}

@@ -123,3 +123,148 @@ fn is_json(content_type: Option<&str>) -> bool {
     media_type
         .is_some_and(|media_type| media_type == "application/json" || media_type.ends_with("+json"))
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    fn value(url: &str, headers: &[(&str, &[u8])], body: Option<&[u8]>) -> Value {
+        let url = Url::parse(url).expect("a URL");
+        Request::new("patch", &url, headers.iter().copied(), body, None).0
+    }
+
+    #[test]
+    fn addresses_are_taken_as_the_url_parser_leaves_them() {
+        for (url, domain, port, path, query) in [
+            ("https://EXAMPLE.com", "example.com", 443, "/", json!({})),
+            (
+                "http://u:p@example.com:80/a",
+                "example.com",
+                80,
+                "/a",
+                json!({}),
+            ),
+            ("https://example.com:80/", "example.com", 80, "/", json!({})),
+            ("https://[::1]:8080/", "[::1]", 8080, "/", json!({})),
+            (
+                "https://bücher.de/é",
+                "xn--bcher-kva.de",
+                443,
+                "/%C3%A9",
+                json!({}),
+            ),
+            (
+                "https://e.de./x/../%2e%2E/y\\z",
+                "e.de.",
+                443,
+                "/y/z",
+                json!({}),
+            ),
+            (
+                "https://e.de//a/%2F%61 ",
+                "e.de",
+                443,
+                "//a/%2F%61",
+                json!({}),
+            ),
+            ("https://e.de/?a=1&a=2", "e.de", 443, "/", json!({"a": "2"})),
+            (
+                "https://e.de/?a&b=&=c&&d=%ff",
+                "e.de",
+                443,
+                "/",
+                json!({"a": "", "b": "", "": "c", "d": "\u{FFFD}"}),
+            ),
+            (
+                "https://e.de/?a+b=c+d%2B&é='#f",
+                "e.de",
+                443,
+                "/",
+                json!({"a b": "c d+", "é": "'"}),
+            ),
+        ] {
+            let request = value(url, &[], None);
+            let parts = json!([
+                request["domain"],
+                request["port"],
+                request["path"],
+                request["queryParams"]
+            ]);
+            assert_eq!(parts, json!([domain, port, path, query]), "{url}");
+            assert_eq!(request["method"], "PATCH");
+            assert_eq!(request.get("body"), None);
+        }
+    }
+
+    #[test]
+    fn repeated_headers_are_joined() {
+        let request = value(
+            "https://e.de",
+            &[
+                ("X-A", b" 1 "),
+                ("x-a", b"2"),
+                ("Cookie", b"a=1"),
+                ("cookie", b"b=2"),
+                ("X-Latin", b"\xE9\xFF"),
+            ],
+            None,
+        );
+        let expected = json!({"x-a": "1, 2", "cookie": "a=1; b=2", "x-latin": "\u{E9}\u{FF}"});
+        assert_eq!(request["headers"], expected);
+    }
+
+    #[test]
+    fn bodies_are_parsed_by_their_content_type() {
+        for (content_type, body, text, parsed) in [
+            (
+                "application/json",
+                "{\"a\": 1}",
+                Some("{\"a\": 1}"),
+                Some(json!({"a": 1})),
+            ),
+            (
+                " Application/Problem+JSON ; x=y",
+                "null",
+                Some("null"),
+                Some(Value::Null),
+            ),
+            ("application/json", "{", Some("{"), None),
+            ("text/json", "1", Some("1"), None),
+            ("application/json", "", None, None),
+            ("application/json", "\u{FEFF}1", Some("1"), Some(json!(1))),
+            ("application/json", "\u{FEFF}", None, None),
+        ] {
+            let headers = [("content-type", content_type.as_bytes())];
+            let request = value("https://e.de", &headers, Some(body.as_bytes()));
+            assert_eq!(
+                request.get("body"),
+                text.map(Value::from).as_ref(),
+                "{content_type} {body}"
+            );
+            assert_eq!(
+                request.get("parsedBody"),
+                parsed.as_ref(),
+                "{content_type} {body}"
+            );
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_request_panics(
+            path in "\\PC{0,30}",
+            name in "[!-~]{1,8}",
+            header in prop::collection::vec(any::<u8>(), 0..20),
+            body in prop::collection::vec(any::<u8>(), 0..40),
+        ) {
+            if let Ok(url) = Url::parse(&format!("https://e.de/{path}")) {
+                let headers = [("content-type", b"application/json".as_slice()), (&name, &header), (&name, &header)];
+                let request = Request::new(&name, &url, headers.into_iter(), Some(&body), None);
+                prop_assert!(request.as_value().is_object());
+            }
+        }
+    }
+}

@@ -425,9 +425,9 @@ impl<'a> Reader<'_, 'a> {
         };
         // The older form: a list, and `additionalItems` for the rest.
         if self.get("items").is_some_and(Value::is_array) {
-            array
-                .prefix
-                .extend(self.branches("items").unwrap_or_default());
+            let listed = self.branches("items").unwrap_or_default();
+            let covered = array.prefix.len();
+            array.prefix.extend(listed.into_iter().skip(covered));
             array.items = self.schema("additionalItems");
         } else {
             array.items = self.schema("items");
