@@ -71,7 +71,6 @@ pub(super) fn run(
     let (directory, key) = open(options, environment)?;
     let settings = settings(&arguments, options, environment, &directory, &key)?;
     logging::start(options, environment)?;
-    directory.sweep_temporary_files();
     crate::gateway::run(settings).map_err(Failure::failed)
 }
 

@@ -8,11 +8,13 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::sync::oneshot;
+use tokio::time::{Sleep, sleep};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use wasmtime_wasi_http::{Error, WasiBody};
 
@@ -65,11 +67,16 @@ impl ClientPresence {
     }
 }
 
-/// A request body that errors when it is longer than its extension accepts.
+/// How long a client may pause while it sends a body.
+const LONGEST_SILENCE: Duration = Duration::from_secs(60);
+
+/// A request body that errors when it is longer than its extension accepts, or when its client stalls.
 pub(super) struct LimitedBody {
     inner: Incoming,
     limit: Option<u64>,
     seen: u64,
+    /// Runs while the client sends nothing.
+    silence: Option<Pin<Box<Sleep>>>,
 }
 
 impl LimitedBody {
@@ -78,6 +85,7 @@ impl LimitedBody {
             inner,
             limit,
             seen: 0,
+            silence: None,
         }
     }
 }
@@ -92,8 +100,16 @@ impl Body for LimitedBody {
     ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         let frame = match Pin::new(&mut self.inner).poll_frame(context) {
             Poll::Ready(Some(Ok(frame))) => frame,
-            other => return other.map_err(Error::from),
+            Poll::Pending => {
+                let silence = self
+                    .silence
+                    .get_or_insert_with(|| Box::pin(sleep(LONGEST_SILENCE)));
+                let stalled = silence.as_mut().poll(context);
+                return stalled.map(|()| Some(Err(Error::ConnectionReadTimeout)));
+            }
+            end => return end.map_err(Error::from),
         };
+        self.silence = None;
         if let Some(data) = frame.data_ref() {
             self.seen = self.seen.saturating_add(data.len() as u64);
             if self.limit.is_some_and(|limit| self.seen > limit) {
@@ -126,8 +142,20 @@ impl ResponseBody {
         Self::Streamed(StreamedBody {
             body,
             severed,
+            client_left: None,
             _client: client.into_guard(),
         })
+    }
+
+    /// Ends a stream when the client leaves: a quiet one would not notice. A whole body is left alone.
+    pub fn until<F>(mut self, left: impl FnOnce() -> F) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        if let Self::Streamed(stream) = &mut self {
+            stream.client_left = Some(Box::pin(left()));
+        }
+        self
     }
 }
 
@@ -141,6 +169,7 @@ impl From<Bytes> for ResponseBody {
 pub struct StreamedBody {
     body: WasiBody,
     severed: Severed,
+    client_left: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
     _client: DropGuard,
 }
 
@@ -155,6 +184,10 @@ impl Body for ResponseBody {
         match self.get_mut() {
             Self::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
             Self::Streamed(stream) => match Pin::new(&mut stream.body).poll_frame(context) {
+                Poll::Pending => match &mut stream.client_left {
+                    Some(left) => left.as_mut().poll(context).map(|()| None),
+                    None => Poll::Pending,
+                },
                 Poll::Ready(None) if stream.severed.load(Ordering::SeqCst) => {
                     Poll::Ready(Some(Err(Error::ConnectionTerminated)))
                 }

@@ -5,6 +5,7 @@
 //! here, in its order; everything that a request may *do* is in the extensions.
 
 mod authentication;
+mod connection;
 mod dispatch;
 mod headers;
 mod listener;

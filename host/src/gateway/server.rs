@@ -18,11 +18,13 @@ use tokio::sync::Semaphore;
 
 use super::Settings;
 use super::authentication::Authentication;
+use super::connection::Connection;
 use super::dispatch::{Dispatcher, LONGEST_HEADERS};
 use super::listener::{self, BindError};
 use super::target::LONGEST_TARGET;
 use crate::extensions::{self, Extensions, LoadError};
 use crate::permissions::{BuiltinSchemas, Engine};
+use crate::store::paths::{DirectoryError, LatchkeyDirectory};
 
 /// How long a client may take to send a request's headers, and how long a connection may idle between requests.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(60);
@@ -36,9 +38,14 @@ const MOST_CONNECTIONS: usize = 16 * 1024;
 /// How long to wait for a file descriptor when there are none left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
+/// How long a temporary file of a crashed process may lie about.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
+
 /// Why a gateway does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum GatewayError {
+    #[error(transparent)]
+    Directory(#[from] DirectoryError),
     #[error(transparent)]
     Bind(#[from] BindError),
     #[error(transparent)]
@@ -50,6 +57,7 @@ pub struct Gateway {
     listeners: Vec<TcpListener>,
     dispatcher: Arc<Dispatcher>,
     extensions: Arc<Extensions>,
+    latchkey_directory: LatchkeyDirectory,
 }
 
 impl Gateway {
@@ -58,6 +66,7 @@ impl Gateway {
     /// # Errors
     /// When no address can be bound, or the extensions directory cannot be used.
     pub async fn start(settings: Settings) -> Result<Self, GatewayError> {
+        let latchkey_directory = LatchkeyDirectory::new(&settings.latchkey_directory)?;
         let listeners = listener::bind(&settings.listen_host, settings.listen_port).await?;
         let builtin = if settings.builtin_schemas {
             BuiltinSchemas::standard()
@@ -66,7 +75,7 @@ impl Gateway {
         };
         let engine = Arc::new(Engine::new(builtin));
         let extensions = extensions::Settings {
-            compile_cache: settings.latchkey_directory.join("compile_cache"),
+            compile_cache: latchkey_directory.compile_cache_dir(),
             latchkey_directory: settings.latchkey_directory,
             permissions_root: settings.permissions_root,
         };
@@ -86,6 +95,7 @@ impl Gateway {
             listeners,
             dispatcher,
             extensions,
+            latchkey_directory,
         })
     }
 
@@ -109,6 +119,7 @@ impl Gateway {
             );
             tokio::select! {
                 _ = accepting => {}
+                () = self.sweep() => {}
                 () = shutdown => {}
             }
         }
@@ -125,6 +136,17 @@ impl Gateway {
         self.extensions.stop().await;
     }
 
+    /// Clears away, now and then, what crashed writers left behind. Never ends.
+    async fn sweep(&self) {
+        let mut due = tokio::time::interval(SWEEP_INTERVAL);
+        loop {
+            due.tick().await;
+            let directory = self.latchkey_directory.clone();
+            // A failed sweep has lost nothing, and the next one is near.
+            let _ = tokio::task::spawn_blocking(move || directory.sweep_temporary_files()).await;
+        }
+    }
+
     async fn accept(
         &self,
         listener: &TcpListener,
@@ -135,7 +157,8 @@ impl Gateway {
         http.timer(TokioTimer::new())
             .header_read_timeout(HEADER_TIMEOUT)
             .max_buf_size(HEAD_BUFFER)
-            .max_headers(MOST_HEADERS);
+            .max_headers(MOST_HEADERS)
+            .half_close(true);
         loop {
             let Ok(permit) = Arc::clone(room).acquire_owned().await else {
                 return;
@@ -152,15 +175,17 @@ impl Gateway {
                     continue;
                 }
             };
-            // A small answer shall not wait for a full packet; a socket that refuses still works.
-            let _ = stream.set_nodelay(true);
-            let dispatcher = Arc::clone(&self.dispatcher);
+            let client = Connection::new(stream);
+            let (dispatcher, watched) = (Arc::clone(&self.dispatcher), client.clone());
             let service = service_fn(move |request| {
-                let dispatcher = Arc::clone(&dispatcher);
-                async move { Ok::<_, Infallible>(dispatcher.respond(request).await) }
+                let (dispatcher, watched) = (Arc::clone(&dispatcher), watched.clone());
+                async move {
+                    let response = dispatcher.respond(request).await;
+                    Ok::<_, Infallible>(response.map(|body| body.until(|| watched.left())))
+                }
             });
             let connection =
-                connections.watch(http.serve_connection(TokioIo::new(stream), service));
+                connections.watch(http.serve_connection(TokioIo::new(client), service));
             tokio::spawn(async move {
                 // What goes wrong on a connection concerns its client alone, who knows.
                 if let Err(error) = connection.await {
