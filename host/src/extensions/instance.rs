@@ -150,10 +150,11 @@ async fn serve(
     started();
     let mut in_progress = FuturesUnordered::new();
     let mut open = true;
+    let mut stopping = pin!(signals.stop.cancelled());
     while open || !in_progress.is_empty() {
         tokio::select! {
             biased;
-            () = signals.stop.cancelled(), if !queue.is_closed() => queue.close(),
+            () = &mut stopping, if !queue.is_closed() => queue.close(),
             Some(handled) = in_progress.next(), if !in_progress.is_empty() => handled?,
             job = async { gate.pass().await; queue.recv().await }, if open => match job {
                 Some(job) => {
