@@ -2,6 +2,7 @@
 //!
 //! Rules are tried in order and the first whose scope matches decides; without one the request is denied.
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -27,6 +28,50 @@ pub(super) struct Ruleset {
     root: Arc<Path>,
     schemas: Schemas,
     rules: Vec<Resolved>,
+    order: Order,
+}
+
+/// Which rules can apply to a domain: places in the list of rules, ascending.
+#[derive(Debug, Default)]
+struct Order {
+    /// The rules whose scope names its domains.
+    by_domain: HashMap<String, Vec<usize>>,
+    /// All others.
+    anywhere: Vec<usize>,
+}
+
+impl Order {
+    fn of(rules: &[Resolved], schemas: &Schemas) -> Self {
+        let mut order = Self::default();
+        for (place, rule) in rules.iter().enumerate() {
+            let Some(mut domains) = schemas.domains(rule.scope) else {
+                order.anywhere.push(place);
+                continue;
+            };
+            domains.sort_unstable();
+            domains.dedup();
+            for domain in domains {
+                order
+                    .by_domain
+                    .entry(domain.to_owned())
+                    .or_default()
+                    .push(place);
+            }
+        }
+        order
+    }
+
+    /// The places to try, in the order of the rules.
+    fn candidates(&self, domain: &str) -> impl Iterator<Item = usize> {
+        let named = self.by_domain.get(domain).map_or(&[][..], Vec::as_slice);
+        let mut named = named.iter().copied().peekable();
+        let mut anywhere = self.anywhere.iter().copied().peekable();
+        std::iter::from_fn(move || match (named.peek(), anywhere.peek()) {
+            (Some(one), Some(other)) if one < other => named.next(),
+            (Some(_), None) => named.next(),
+            _ => anywhere.next(),
+        })
+    }
 }
 
 #[derive(Debug)]
@@ -55,10 +100,11 @@ impl Ruleset {
             .rules
             .into_iter()
             .map(|rule| resolve(rule, &mut compiler))
-            .collect::<Result<_, _>>()?;
+            .collect::<Result<Vec<_>, _>>()?;
         let schemas = compiler.finish();
         Ok(Self {
             root: root.into(),
+            order: Order::of(&rules, &schemas),
             schemas,
             rules,
         })
@@ -101,7 +147,8 @@ impl Ruleset {
     }
 
     fn rule_for(&self, request: &Request) -> Result<Option<&Resolved>, CheckError> {
-        for rule in &self.rules {
+        let candidates = self.order.candidates(request.domain());
+        for rule in candidates.filter_map(|place| self.rules.get(place)) {
             if self.matches(rule.scope, request)? {
                 return Ok(Some(rule));
             }

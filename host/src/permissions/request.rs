@@ -67,6 +67,13 @@ impl Request {
         Self(Value::Object(request))
     }
 
+    pub(super) fn domain(&self) -> &str {
+        self.0
+            .get("domain")
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+    }
+
     /// The request as the JSON object that schemas are matched against.
     pub fn as_value(&self) -> &Value {
         &self.0

@@ -713,3 +713,34 @@ async fn keywords_that_cannot_be_evaluated_are_failures_where_they_count() {
     let absent = json!({"properties": {"customMetadata": {"pattern": 1}, "path": true}});
     assert_eq!(matches(&absent, "1").await, Ok(Decision::Allowed));
 }
+
+#[tokio::test]
+async fn rules_that_name_their_domains_keep_their_place() {
+    let domain = |value: Value| json!({"properties": {"domain": value}});
+    let sandbox = Sandbox::new();
+    sandbox.write(
+        "root.json",
+        json!({
+            "schemas": {
+                "one": domain(json!({"const": "one.com"})),
+                "some": domain(json!({"enum": ["one.com", "two.com", "two.com"]})),
+                "by-reference": {"allOf": [{"$ref": "#/$defs/three"}, path_schema("^/a")]},
+                "three": domain(json!({"const": "three.com"})),
+                "admin": path_schema("^/admin"),
+                "nowhere": domain(json!({"const": 5})),
+            },
+            "rules": [{"admin": []}, {"nowhere": []}, {"one": ["any"]}, {"some": []},
+                      {"by-reference": ["any"]}, {"three": []}, {"any": ["any"]}],
+        }),
+    );
+    for (url, allowed) in [
+        ("https://one.com/", true),
+        ("https://one.com/admin", false),
+        ("https://two.com/", false),
+        ("https://three.com/a", true),
+        ("https://three.com/b", false),
+        ("https://four.com/", true),
+    ] {
+        assert_eq!(sandbox.allows(url).await, allowed, "{url}");
+    }
+}
