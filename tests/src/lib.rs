@@ -1,0 +1,73 @@
+//! The harness of the end-to-end tests: a gateway of its own for each test, and everyone who talks to it.
+//!
+//! ```no_run
+//! # use end_to_end::{Gateway, ask};
+//! # async fn story() {
+//! let gateway = Gateway::start().await;
+//! let agent = gateway.agent("a").await;
+//! let request = agent.post("/permission-requests", ask("slack-api", ["slack-read-all"])).await.expect(201);
+//! gateway.admin().approve(request.id()).await.expect(200);
+//! # }
+//! ```
+//!
+//! Nothing is shared with the program but its interfaces: the binary, HTTP, files. What does not happen within [`PATIENCE`]
+//! counts as never; nothing waits by sleeping. Whatever goes wrong panics where the test called, with what the gateway logged.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a harness fails by panicking, with a message that says what was expected"
+)]
+
+mod binary;
+mod caller;
+mod command;
+mod compile_cache;
+mod follow;
+mod gateway;
+mod home;
+mod process;
+mod raw;
+mod requests;
+mod tokens;
+
+use std::time::Duration;
+
+pub use caller::{Agent, Answer, Caller, RequestBuilder};
+pub use command::{Cli, Outcome};
+pub use follow::Follow;
+pub use gateway::{Gateway, GatewayOptions};
+pub use home::{Home, mode, read_json};
+pub use process::Process;
+pub use raw::{Raw, RawAnswer};
+pub use requests::{AGENT, ask, share};
+pub use tokens::Keys;
+
+/// How long to wait for what must happen.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Awaits `event`, or panics with `what` once patience has run out.
+///
+/// # Panics
+/// When it does not happen.
+pub async fn within_patience<T>(what: &str, event: impl Future<Output = T>) -> T {
+    match tokio::time::timeout(PATIENCE, event).await {
+        Ok(result) => result,
+        Err(_) => panic!("{what}: did not happen within {PATIENCE:?}"),
+    }
+}
+
+/// Polls `condition` until it holds. For what nothing signals.
+///
+/// # Panics
+/// When it does not come true within [`PATIENCE`].
+pub async fn eventually(what: &str, mut condition: impl AsyncFnMut() -> bool) {
+    within_patience(what, async {
+        while !condition().await {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await;
+}
