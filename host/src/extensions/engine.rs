@@ -5,7 +5,7 @@
 //! owner can write: whoever can write there can run code as the gateway.
 
 use std::path::Path;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::time::Duration;
 
 use wasmtime::component::Linker;
@@ -23,7 +23,7 @@ pub(super) const TICK: Duration = Duration::from_millis(10);
 pub(super) struct Runtime {
     pub(super) engine: Engine,
     pub(super) linker: Linker<InstanceState>,
-    _clock: Sender<()>,
+    _clock: SyncSender<()>,
 }
 
 impl Runtime {
@@ -45,7 +45,7 @@ impl Runtime {
         }
         let engine = Engine::new(&config)?;
         let linker = linker(&engine)?;
-        let (clock, stop) = std::sync::mpsc::channel();
+        let (clock, stop) = std::sync::mpsc::sync_channel(0);
         let weak = engine.weak();
         std::thread::Builder::new()
             .name("epoch".to_owned())

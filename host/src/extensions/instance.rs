@@ -23,6 +23,9 @@ use super::exchange::{Answer, Job, LimitedBody, ResponseBody, Severed};
 use super::state::{InProgress, InstanceState};
 use super::v0_1::{Context, Extension, ExtensionPre, Outcome};
 
+/// How long an instance may take for its `start`.
+const START_DEADLINE: Duration = Duration::from_secs(10);
+
 /// How long an instance that is to end may take to finish its streams and run `stop`.
 const STOP_DEADLINE: Duration = Duration::from_secs(5);
 
@@ -101,13 +104,16 @@ pub(super) async fn run(
         Ok(instance) => instance,
         Err(error) => return Exit::Trapped(error),
     };
-    let severed = Severed::default();
-    let gate = Gate::default();
+    let service = Service {
+        instance: &instance,
+        blueprint,
+        signals,
+        gate: Gate::default(),
+        severed: Severed::default(),
+    };
     let ended = {
         let serve = store.run_concurrent(async |accessor| {
-            let mut serve = pin!(serve(
-                accessor, &instance, blueprint, queue, signals, &gate, &severed, started
-            ));
+            let mut serve = pin!(service.serve(accessor, queue, started));
             std::future::poll_fn(|context| {
                 turn.restart();
                 serve.as_mut().poll(context)
@@ -118,7 +124,7 @@ pub(super) async fn run(
         std::future::poll_fn(|context| {
             loop {
                 let polled = serve.as_mut().poll(context);
-                if polled.is_ready() || !gate.open() {
+                if polled.is_ready() || !service.gate.open() {
                     return polled;
                 }
             }
@@ -126,138 +132,158 @@ pub(super) async fn run(
         .await
     };
     // Before the store and the channels of its streams are dropped, or a cut body would look complete.
-    severed.store(true, Ordering::SeqCst);
+    service.severed.store(true, Ordering::SeqCst);
     match ended {
         Ok(Ok(exit)) => exit,
         Ok(Err(error)) | Err(error) => Exit::Trapped(error),
     }
 }
 
-async fn serve(
-    accessor: &Accessor<InstanceState>,
-    instance: &Extension,
-    blueprint: &Blueprint,
-    queue: &mut mpsc::Receiver<Job>,
-    signals: &Signals,
-    gate: &Gate,
-    severed: &Severed,
-    started: impl FnOnce(),
-) -> wasmtime::Result<Exit> {
-    let lifecycle = instance.mngr_gateway_lifecycle();
-    if let Err(reason) = lifecycle.call_start(accessor).await? {
-        return Ok(Exit::NotStarted(reason));
-    }
-    started();
-    let mut in_progress = FuturesUnordered::new();
-    let mut open = true;
-    let mut stopping = pin!(signals.stop.cancelled());
-    while open || !in_progress.is_empty() {
-        tokio::select! {
-            biased;
-            () = &mut stopping, if !queue.is_closed() => queue.close(),
-            Some(handled) = in_progress.next(), if !in_progress.is_empty() => handled?,
-            job = async { gate.pass().await; queue.recv().await }, if open => match job {
-                Some(job) => {
-                    gate.close();
-                    in_progress.push(handle(accessor, instance, blueprint.body_limit, job, severed));
-                }
-                None => open = false,
-            },
-        }
-    }
-    let finish = async {
-        std::future::poll_fn(|context| accessor.poll_no_interesting_tasks(context)).await;
-        lifecycle.call_stop(accessor).await
-    };
-    match tokio::time::timeout(STOP_DEADLINE, finish).await {
-        Ok(stopped) => stopped?,
-        Err(_) => tracing::warn!(
-            extension = blueprint.capabilities.extension_name(),
-            "did not stop within {STOP_DEADLINE:?}; what it still streamed is cut off"
-        ),
-    }
-    Ok(Exit::Stopped)
+/// What serving takes, apart from the store.
+struct Service<'a> {
+    instance: &'a Extension,
+    blueprint: &'a Blueprint,
+    signals: &'a Signals,
+    gate: Gate,
+    severed: Severed,
 }
 
-/// Answers one request. An error is a trap: it ends the instance.
-async fn handle(
-    accessor: &Accessor<InstanceState>,
-    instance: &Extension,
-    body_limit: Option<u64>,
-    job: Job,
-    severed: &Severed,
-) -> wasmtime::Result<()> {
-    let Job {
-        request,
-        answer,
-        client,
-    } = job;
-    let id = request.id;
-    let context = Context {
-        permissions_config: request.permissions_config.to_string_lossy().into_owned(),
-        request_id: format!("{id:016x}"),
-    };
-    let in_progress = InProgress {
-        permissions_config: request.permissions_config,
-        gone: client.gone.clone(),
-    };
-    let body_limited = request
-        .request
-        .map(|body| LimitedBody::new(body, body_limit));
-    let (guest_request, transmitted) = accessor.with(|mut access| {
-        let state = access.get();
-        if state.requests.len() > SWEEP_ABOVE {
-            state
-                .requests
-                .retain(|_, request| !request.gone.is_cancelled());
+impl Service<'_> {
+    async fn serve(
+        &self,
+        accessor: &Accessor<InstanceState>,
+        queue: &mut mpsc::Receiver<Job>,
+        started: impl FnOnce(),
+    ) -> wasmtime::Result<Exit> {
+        let lifecycle = self.instance.mngr_gateway_lifecycle();
+        match tokio::time::timeout(START_DEADLINE, lifecycle.call_start(accessor)).await {
+            Ok(outcome) => {
+                if let Err(reason) = outcome? {
+                    return Ok(Exit::NotStarted(reason));
+                }
+            }
+            Err(_) => {
+                return Ok(Exit::NotStarted(format!(
+                    "it took longer than {START_DEADLINE:?}"
+                )));
+            }
         }
-        state.requests.insert(id, in_progress);
-        let http = state.http();
-        let (request, transmitted) = GuestRequest::from_http(http.hooks, body_limited);
-        let transmitted: Transmitted = Box::pin(transmitted);
-        wasmtime::Result::<_>::Ok((http.table.push(request)?, transmitted))
-    })?;
-    let outcome = instance
-        .mngr_gateway_handler()
-        .call_handle(accessor, guest_request, context)
-        .await?;
-    let response = match outcome {
-        Ok(Outcome::Handled(response)) => {
-            let response = accessor.with(|mut access| {
-                let response = access.get().http().table.delete(response)?;
-                response.into_http(&mut access, transmitted)
-            })?;
-            // The guest goes on writing: the request stays in progress until the client has the whole body, or has left.
-            let response =
-                response.map(|body| ResponseBody::streamed(body, Arc::clone(severed), client));
-            let _ = answer.send(Answer::Response(response));
-            return Ok(());
+        started();
+        let mut in_progress = FuturesUnordered::new();
+        let mut open = true;
+        let mut stopping = pin!(self.signals.stop.cancelled());
+        let mut overdue = pin!(async {
+            self.signals.stop.cancelled().await;
+            tokio::time::sleep(STOP_DEADLINE).await;
+        });
+        while open || !in_progress.is_empty() {
+            tokio::select! {
+                biased;
+                () = &mut stopping, if !queue.is_closed() => queue.close(),
+                () = &mut overdue => {
+                    tracing::warn!(
+                        extension = self.blueprint.capabilities.extension_name(),
+                        "did not answer all requests within {STOP_DEADLINE:?}; they are cut off"
+                    );
+                    return Ok(Exit::Stopped);
+                }
+                Some(handled) = in_progress.next(), if !in_progress.is_empty() => handled?,
+                job = async { self.gate.pass().await; queue.recv().await }, if open => match job {
+                    Some(job) => {
+                        self.gate.close();
+                        in_progress.push(self.handle(accessor, job));
+                    }
+                    None => open = false,
+                },
+            }
         }
-        Ok(Outcome::Buffered(buffered)) => {
-            whole_response(buffered.status, buffered.headers, buffered.body)
-                .map_err(|error| error.to_string())
+        let finish = async {
+            std::future::poll_fn(|context| accessor.poll_no_interesting_tasks(context)).await;
+            lifecycle.call_stop(accessor).await
+        };
+        tokio::select! {
+            stopped = finish => stopped?,
+            () = overdue => tracing::warn!(
+                extension = self.blueprint.capabilities.extension_name(),
+                "did not stop within {STOP_DEADLINE:?}; what it still did is cut off"
+            ),
         }
-        Ok(Outcome::Declined) => {
-            finish(accessor, id, answer, Answer::Declined);
-            return Ok(());
-        }
-        Err(code) => Err(format!("{code:?}")),
-    };
-    let outcome = response.map_or_else(
-        |error| {
-            accessor.with(|mut access| {
+        Ok(Exit::Stopped)
+    }
+
+    /// Answers one request. An error is a trap: it ends the instance.
+    async fn handle(&self, accessor: &Accessor<InstanceState>, job: Job) -> wasmtime::Result<()> {
+        let Job {
+            request,
+            answer,
+            client,
+        } = job;
+        let id = request.id;
+        let context = Context {
+            permissions_config: request.permissions_config.to_string_lossy().into_owned(),
+            request_id: format!("{id:016x}"),
+        };
+        let in_progress = InProgress {
+            permissions_config: request.permissions_config,
+            gone: client.gone.clone(),
+        };
+        let body_limited = request
+            .request
+            .map(|body| LimitedBody::new(body, self.blueprint.body_limit));
+        let (guest_request, transmitted) = accessor.with(|mut access| {
+            let state = access.get();
+            if state.requests.len() > SWEEP_ABOVE {
+                state
+                    .requests
+                    .retain(|_, request| !request.gone.is_cancelled());
+            }
+            state.requests.insert(id, in_progress);
+            let http = state.http();
+            let (request, transmitted) = GuestRequest::from_http(http.hooks, body_limited);
+            let transmitted: Transmitted = Box::pin(transmitted);
+            wasmtime::Result::<_>::Ok((http.table.push(request)?, transmitted))
+        })?;
+        let outcome = self
+            .instance
+            .mngr_gateway_handler()
+            .call_handle(accessor, guest_request, context)
+            .await?;
+        let response = match outcome {
+            Ok(Outcome::Handled(response)) => {
+                let response = accessor.with(|mut access| {
+                    let response = access.get().http().table.delete(response)?;
+                    response.into_http(&mut access, transmitted)
+                })?;
+                // The guest goes on writing: the request stays in progress until the client has the whole body, or has left.
+                let response = response
+                    .map(|body| ResponseBody::streamed(body, Arc::clone(&self.severed), client));
+                let _ = answer.send(Answer::Response(response));
+                return Ok(());
+            }
+            Ok(Outcome::Buffered(buffered)) => {
+                whole_response(buffered.status, buffered.headers, buffered.body)
+                    .map_err(|error| error.to_string())
+            }
+            Ok(Outcome::Declined) => {
+                finish(accessor, id, answer, Answer::Declined);
+                return Ok(());
+            }
+            Err(code) => Err(format!("{code:?}")),
+        };
+        let outcome = response.map_or_else(
+            |error| {
                 tracing::error!(
-                    extension = access.get().capabilities.extension_name(),
+                    extension = self.blueprint.capabilities.extension_name(),
                     request = format_args!("{id:016x}"),
                     "the extension failed to answer: {error}"
                 );
-            });
-            Answer::Failed
-        },
-        Answer::Response,
-    );
-    finish(accessor, id, answer, outcome);
-    Ok(())
+                Answer::Failed
+            },
+            Answer::Response,
+        );
+        finish(accessor, id, answer, outcome);
+        Ok(())
+    }
 }
 
 type Transmitted = Pin<Box<dyn Future<Output = Result<(), wasmtime_wasi_http::Error>> + Send>>;
