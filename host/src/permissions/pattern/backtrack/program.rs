@@ -1,0 +1,218 @@
+//! The program that a pattern is compiled to.
+
+use super::super::linear;
+use super::super::syntax::{Piece, Set, Tree};
+
+/// Bounds what a pattern may compile to.
+const MAX_PROGRAM: usize = 100_000;
+
+#[derive(Debug)]
+pub(super) enum Step {
+    Set(usize),
+    AnyInLine,
+    Start,
+    End,
+    WordBoundary(bool),
+    /// Goes on at the first; at the second when that fails.
+    Try(usize, usize),
+    Jump(usize),
+    /// Writes the position to a slot of a capture.
+    Save(usize),
+    Backreference(usize),
+    /// Runs the program at `body` up to its [`Step::Done`], then goes on at `next`.
+    Look {
+        body: usize,
+        next: usize,
+        negated: bool,
+    },
+    LoopStart(usize),
+    /// Decides whether another round is due; the instruction after it begins that round.
+    Loop(Loop),
+    Round {
+        register: usize,
+        captures: (usize, usize),
+    },
+    Done,
+}
+
+#[derive(Debug)]
+pub(super) struct Loop {
+    pub(super) register: usize,
+    pub(super) min: u32,
+    pub(super) max: Option<u32>,
+    pub(super) lazy: bool,
+    pub(super) round: usize,
+    pub(super) exit: usize,
+}
+
+#[derive(Debug)]
+pub(super) struct Instruction {
+    pub(super) step: Step,
+    pub(super) backward: bool,
+}
+
+#[derive(Debug)]
+pub(in crate::permissions::pattern) struct Program {
+    pub(super) instructions: Vec<Instruction>,
+    pub(super) sets: Vec<Vec<(char, char)>>,
+    pub(super) slots: usize,
+    pub(super) registers: usize,
+}
+
+impl Program {
+    pub(in crate::permissions::pattern) fn compile(tree: &Tree) -> Result<Self, String> {
+        let mut program = Self {
+            instructions: Vec::new(),
+            sets: Vec::new(),
+            slots: (tree.groups + 1) * 2,
+            registers: 0,
+        };
+        program.emit(&tree.root, false)?;
+        program.push(Step::Done, false)?;
+        Ok(program)
+    }
+
+    fn push(&mut self, step: Step, backward: bool) -> Result<usize, String> {
+        if self.instructions.len() >= MAX_PROGRAM {
+            return Err("the pattern is too large".to_owned());
+        }
+        self.instructions.push(Instruction { step, backward });
+        Ok(self.instructions.len() - 1)
+    }
+
+    fn patch(&mut self, at: usize, step: Step) {
+        if let Some(instruction) = self.instructions.get_mut(at) {
+            instruction.step = step;
+        }
+    }
+
+    fn emit(&mut self, piece: &Piece, backward: bool) -> Result<(), String> {
+        match piece {
+            Piece::Concat(pieces) => {
+                if backward {
+                    pieces
+                        .iter()
+                        .rev()
+                        .try_for_each(|piece| self.emit(piece, true))?;
+                } else {
+                    pieces
+                        .iter()
+                        .try_for_each(|piece| self.emit(piece, false))?;
+                }
+            }
+            Piece::Either(branches) => self.emit_either(branches, backward)?,
+            Piece::Set(set) => {
+                let ranges = ranges(set)?;
+                self.sets.push(ranges);
+                self.push(Step::Set(self.sets.len() - 1), backward)?;
+            }
+            Piece::AnyInLine => {
+                self.push(Step::AnyInLine, backward)?;
+            }
+            Piece::Start => {
+                self.push(Step::Start, backward)?;
+            }
+            Piece::End => {
+                self.push(Step::End, backward)?;
+            }
+            Piece::WordBoundary { negated } => {
+                self.push(Step::WordBoundary(*negated), backward)?;
+            }
+            Piece::Group { index: 0, inner } => self.emit(inner, backward)?,
+            Piece::Group { index, inner } => {
+                let (first, second) = (
+                    index * 2 + usize::from(backward),
+                    index * 2 + usize::from(!backward),
+                );
+                self.push(Step::Save(first), backward)?;
+                self.emit(inner, backward)?;
+                self.push(Step::Save(second), backward)?;
+            }
+            Piece::Backreference(index) => {
+                self.push(Step::Backreference(*index), backward)?;
+            }
+            Piece::Look {
+                behind,
+                negated,
+                inner,
+            } => {
+                let at = self.push(Step::Done, backward)?;
+                self.emit(inner, *behind)?;
+                self.push(Step::Done, backward)?;
+                let look = Step::Look {
+                    body: at + 1,
+                    next: self.instructions.len(),
+                    negated: *negated,
+                };
+                self.patch(at, look);
+            }
+            Piece::Repeat {
+                inner,
+                min,
+                max,
+                lazy,
+                captures,
+            } => {
+                let register = self.registers;
+                self.registers += 1;
+                self.push(Step::LoopStart(register), backward)?;
+                let at = self.push(Step::Done, backward)?;
+                let captures = *captures;
+                self.push(Step::Round { register, captures }, backward)?;
+                self.emit(inner, backward)?;
+                self.push(Step::Jump(at), backward)?;
+                let step = Step::Loop(Loop {
+                    register,
+                    min: *min,
+                    max: *max,
+                    lazy: *lazy,
+                    round: at + 1,
+                    exit: self.instructions.len(),
+                });
+                self.patch(at, step);
+            }
+        }
+        Ok(())
+    }
+
+    fn emit_either(&mut self, branches: &[Piece], backward: bool) -> Result<(), String> {
+        let mut ends = Vec::new();
+        for (position, branch) in branches.iter().enumerate() {
+            if position + 1 == branches.len() {
+                self.emit(branch, backward)?;
+            } else {
+                let choice = self.push(Step::Done, backward)?;
+                self.emit(branch, backward)?;
+                ends.push(self.push(Step::Done, backward)?);
+                self.patch(choice, Step::Try(choice + 1, self.instructions.len()));
+            }
+        }
+        for end in ends {
+            self.patch(end, Step::Jump(self.instructions.len()));
+        }
+        Ok(())
+    }
+}
+
+/// The characters of a set as sorted ranges.
+fn ranges(set: &Set) -> Result<Vec<(char, char)>, String> {
+    use regex_syntax::hir::{Class, HirKind};
+    let hir = regex_syntax::parse(&linear::class(set))
+        .map_err(|_| "a character class cannot be used".to_owned())?;
+    Ok(match hir.into_kind() {
+        HirKind::Class(Class::Unicode(class)) => class
+            .iter()
+            .map(|range| (range.start(), range.end()))
+            .collect(),
+        HirKind::Class(Class::Bytes(class)) => class
+            .iter()
+            .map(|range| (char::from(range.start()), char::from(range.end())))
+            .collect(),
+        HirKind::Literal(literal) => std::str::from_utf8(&literal.0)
+            .unwrap_or_default()
+            .chars()
+            .map(|c| (c, c))
+            .collect(),
+        _ => Vec::new(),
+    })
+}

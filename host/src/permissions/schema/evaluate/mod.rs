@@ -1,0 +1,240 @@
+//! Whether a value matches a schema.
+
+mod array;
+mod object;
+mod scalar;
+
+use std::collections::HashSet;
+
+use serde_json::Value;
+
+use super::Fault;
+use super::node::{Keywords, Node, NodeId, Schemas};
+use scalar::{equal, is_type, text_matches, within};
+
+/// Far beyond what a schema for a request needs; what passes it is a reference that runs in circles.
+const MAX_DEPTH: u32 = 256;
+const MAX_STEPS: u32 = 200_000;
+
+/// What of an object or a list has been evaluated, for `unevaluatedProperties` and `unevaluatedItems`.
+#[derive(Default)]
+struct Evaluated {
+    own: HashSet<String>,
+    /// What the enclosing schema had evaluated before.
+    inherited: HashSet<String>,
+}
+
+impl Evaluated {
+    fn below(parent: &Self) -> Self {
+        Self {
+            own: HashSet::new(),
+            inherited: parent.own.union(&parent.inherited).cloned().collect(),
+        }
+    }
+
+    fn contains(&self, key: &str) -> bool {
+        self.own.contains(key) || self.inherited.contains(key)
+    }
+}
+
+impl Schemas {
+    /// Whether `instance` matches the schema at `id`.
+    pub(in crate::permissions) fn matches(
+        &self,
+        id: NodeId,
+        instance: &Value,
+    ) -> Result<bool, Fault> {
+        let mut evaluation = Evaluation {
+            schemas: self,
+            thorough: self.can_fail || self.tracks_evaluated,
+            depth: 0,
+            steps: 0,
+        };
+        evaluation.matches(id, instance, &mut Evaluated::default())
+    }
+}
+
+struct Evaluation<'a> {
+    schemas: &'a Schemas,
+    /// Whether every branch is looked at although the answer is already known.
+    thorough: bool,
+    depth: u32,
+    steps: u32,
+}
+
+impl Evaluation<'_> {
+    fn matches(
+        &mut self,
+        id: NodeId,
+        instance: &Value,
+        evaluated: &mut Evaluated,
+    ) -> Result<bool, Fault> {
+        let keywords = match self.schemas.nodes.get(id.0) {
+            Some(Node::Constant(answer)) => return Ok(*answer),
+            Some(Node::Keywords(keywords)) => keywords,
+            Some(Node::Broken(fault)) => return Err(fault.clone()),
+            None => return Ok(false),
+        };
+        self.steps += 1;
+        if self.depth >= MAX_DEPTH || self.steps > MAX_STEPS {
+            return Err(Fault {
+                schema: "$ref".to_owned(),
+                detail: "evaluation takes too long: references run in circles, or the request is too large".to_owned(),
+            });
+        }
+        self.depth += 1;
+        let answer = self.keywords(keywords, instance, evaluated);
+        self.depth -= 1;
+        answer
+    }
+
+    /// A part of the instance, about which nothing has been evaluated.
+    fn part(&mut self, id: NodeId, instance: &Value) -> Result<bool, Fault> {
+        self.matches(id, instance, &mut Evaluated::default())
+    }
+
+    fn keywords(
+        &mut self,
+        node: &Keywords,
+        instance: &Value,
+        evaluated: &mut Evaluated,
+    ) -> Result<bool, Fault> {
+        raise(node.faults.any.as_ref())?;
+        let mut valid = true;
+        if let Some(reference) = node.reference {
+            valid &= self.matches(reference, instance, evaluated)?;
+        }
+        if let Some(types) = &node.types {
+            valid &= types.iter().any(|expected| is_type(instance, *expected));
+        }
+        if let Some(constant) = &node.constant {
+            valid &= equal(instance, constant);
+        }
+        if let Some(values) = &node.one_of_values {
+            valid &= values.iter().any(|value| equal(instance, value));
+        }
+        if !valid && !self.thorough {
+            return Ok(false);
+        }
+        if let Some(not) = node.not {
+            valid &= !self.part(not, instance)?;
+        }
+        valid &= self.combinations(node, instance, evaluated)?;
+        if !valid && !self.thorough {
+            return Ok(false);
+        }
+        if let Some(condition) = &node.condition {
+            let branch = if self.matches(condition.test, instance, evaluated)? {
+                condition.then
+            } else {
+                condition.otherwise
+            };
+            if let Some(branch) = branch {
+                valid &= self.matches(branch, instance, evaluated)?;
+            }
+        }
+        match instance {
+            Value::Object(members) => {
+                raise(node.faults.object.as_ref())?;
+                if let Some(object) = &node.object {
+                    valid &= self.object(object, members, evaluated)?;
+                }
+            }
+            Value::Array(items) => {
+                raise(node.faults.array.as_ref())?;
+                if let Some(array) = &node.array {
+                    valid &= self.array(array, items, evaluated)?;
+                }
+            }
+            Value::Number(value) => {
+                if let Some(number) = &node.number {
+                    valid &= within(number, value);
+                }
+            }
+            Value::String(text) => {
+                raise(node.faults.string.as_ref())?;
+                if let Some(string) = &node.string {
+                    valid &= text_matches(string, text)?;
+                }
+            }
+            Value::Null | Value::Bool(_) => {}
+        }
+        Ok(valid)
+    }
+
+    /// `anyOf`, `allOf` and `oneOf`. What a matching branch evaluated counts for the whole, once all of them are done.
+    fn combinations(
+        &mut self,
+        node: &Keywords,
+        instance: &Value,
+        evaluated: &mut Evaluated,
+    ) -> Result<bool, Fault> {
+        let mut gathered = HashSet::new();
+        let mut valid = true;
+        if let Some(branches) = &node.any_of {
+            valid &= self.count(branches, instance, evaluated, &mut gathered, 1, usize::MAX)? > 0;
+        }
+        if let Some(branches) = &node.all_of {
+            let matched =
+                self.count(branches, instance, evaluated, &mut gathered, usize::MAX, 1)?;
+            valid &= matched == branches.len();
+        }
+        if let Some(branches) = &node.one_of {
+            let matched =
+                self.count(branches, instance, evaluated, &mut gathered, 2, usize::MAX)?;
+            valid &= matched == 1;
+        }
+        evaluated.own.extend(gathered);
+        Ok(valid)
+    }
+
+    /// How many of the branches match, counted up to `enough` of them, or until `misses` of them do not.
+    fn count(
+        &mut self,
+        branches: &[NodeId],
+        instance: &Value,
+        evaluated: &Evaluated,
+        gathered: &mut HashSet<String>,
+        enough: usize,
+        misses: usize,
+    ) -> Result<usize, Fault> {
+        let mut matched = 0;
+        let mut missed = 0;
+        for branch in branches {
+            let mut below = if self.schemas.tracks_evaluated {
+                Evaluated::below(evaluated)
+            } else {
+                Evaluated::default()
+            };
+            if self.matches(*branch, instance, &mut below)? {
+                matched += 1;
+                gathered.extend(below.own);
+            } else {
+                missed += 1;
+            }
+            if !self.thorough && (matched >= enough || missed >= misses) {
+                break;
+            }
+        }
+        Ok(matched)
+    }
+
+    fn note(&self, evaluated: &mut Evaluated, key: &str) {
+        if self.schemas.tracks_evaluated {
+            evaluated.own.insert(key.to_owned());
+        }
+    }
+}
+
+fn raise(fault: Option<&Fault>) -> Result<(), Fault> {
+    fault.map_or(Ok(()), |fault| Err(fault.clone()))
+}
+
+fn too_costly(schema: &str) -> Fault {
+    Fault {
+        schema: schema.to_owned(),
+        detail:
+            "its pattern takes too long on this request; simplify its lookarounds or backreferences"
+                .to_owned(),
+    }
+}
