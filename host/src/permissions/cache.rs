@@ -1,19 +1,16 @@
 //! Compiled rules, kept for as long as the files that they were read from stay as they are.
 //!
-//! Every use looks at the version of every file that took part, of missing ones too. A version that is too young to tell
-//! from a change in the same moment is not trusted: the content is read again and compared until it has settled. Failures
+//! Every use looks at the stamp of every file that took part, of missing ones too. Where a stamp does not prove that its
+//! file is the same, the file is read again; what was compiled is kept when every content is the same after all. Failures
 //! are kept like successes.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::SystemTime;
 
 use super::builtin::BuiltinSchemas;
 use super::decision::Ruleset;
 use super::error::CheckError;
 use super::include::{self, Source};
-use super::version::Version;
 
 /// Every agent has a file of its own; this is far more than one machine serves.
 const CAPACITY: usize = 4096;
@@ -28,8 +25,6 @@ type Outcome = Result<Arc<Ruleset>, CheckError>;
 struct Entry {
     sources: Vec<Source>,
     outcome: Outcome,
-    /// Whether every change from now on shows in the versions.
-    settled: AtomicBool,
 }
 
 impl Cache {
@@ -43,66 +38,105 @@ impl Cache {
     /// The rules at `path` when they are known and still hold.
     pub(super) fn fresh(&self, path: &Path) -> Option<Outcome> {
         let entry = self.entries.get(path)?;
-        let holds = entry.settled.load(Ordering::Acquire) && entry.has_same_versions();
-        holds.then(|| entry.outcome.clone())
+        entry.is_current().then(|| entry.outcome.clone())
     }
 
     /// The rules at `path`, read and compiled as far as needed. Blocking.
     pub(super) fn load(&self, path: &Path) -> Outcome {
-        let now = SystemTime::now();
-        if let Some(entry) = self.entries.get(path)
-            && entry.has_same_versions()
-            && entry.has_same_content()
-        {
-            entry
-                .settled
-                .store(entry.is_settled_at(now), Ordering::Release);
-            return entry.outcome.clone();
-        }
-        let loaded = include::load(path, None);
-        let entry = Arc::new(Entry {
-            outcome: loaded
-                .merged
-                .and_then(|merged| Ruleset::compile(path, merged, self.builtin))
-                .map(Arc::new),
-            sources: loaded.sources,
-            settled: AtomicBool::new(false),
-        });
-        entry
-            .settled
-            .store(entry.is_settled_at(now), Ordering::Release);
+        let known = self.entries.get(path);
+        let entry = known
+            .and_then(|entry| entry.read_again())
+            .unwrap_or_else(|| Entry::compile(path, self.builtin));
         let outcome = entry.outcome.clone();
-        self.entries.insert(path.to_owned(), entry);
+        self.entries.insert(path.to_owned(), Arc::new(entry));
         outcome
     }
 }
 
 impl Entry {
-    fn has_same_versions(&self) -> bool {
-        self.sources
-            .iter()
-            .all(|source| Version::now_at(&source.path) == source.version)
+    fn compile(path: &Path, builtin: BuiltinSchemas) -> Self {
+        let loaded = include::load(path, None);
+        let outcome = loaded
+            .merged
+            .and_then(|merged| Ruleset::compile(path, merged, builtin));
+        Self {
+            sources: loaded.sources,
+            outcome: outcome.map(Arc::new),
+        }
     }
 
-    fn has_same_content(&self) -> bool {
+    fn is_current(&self) -> bool {
         self.sources
             .iter()
-            .all(|source| match include::read(&source.path) {
-                Ok(Some((version, content))) => {
-                    Some(version) == source.version && source.content.as_deref() == Some(&content)
-                }
-                Ok(None) => source.version.is_none() && source.content.is_none(),
-                // Whether a failure is still the same one shows only when the file is loaded anew.
-                Err(_) => false,
+            .all(|source| source.stamp.is_current(&source.path))
+    }
+
+    /// The same with stamps of now; `None` when a content has changed.
+    fn read_again(&self) -> Option<Self> {
+        let sources = self
+            .sources
+            .iter()
+            .map(|source| {
+                let now = Source::read(source.path.clone());
+                (now.content == source.content).then_some(now)
             })
+            .collect::<Option<_>>()?;
+        Some(Self {
+            sources,
+            outcome: self.outcome.clone(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::time::{Duration, Instant};
+
+    use super::*;
+
+    const NOBODY: &str = r#"{"rules": []}"#;
+
+    /// Loads until a look at the stamps is enough.
+    fn settle(cache: &Cache, path: &Path) -> Outcome {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        loop {
+            let loaded = cache.load(path);
+            if cache.fresh(path).is_some() {
+                return loaded;
+            }
+            assert!(Instant::now() < deadline, "{path:?} does not settle");
+            std::thread::yield_now();
+        }
     }
 
-    /// `now` is a moment before the content was read.
-    fn is_settled_at(&self, now: SystemTime) -> bool {
-        self.sources.iter().all(|source| {
-            source
-                .version
-                .is_none_or(|version| version.is_settled_at(now))
-        })
+    #[test]
+    fn rules_are_compiled_anew_only_when_a_content_has_changed() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("root.json");
+        let cache = Cache::new(BuiltinSchemas::none());
+        fs::write(&path, NOBODY).expect("written");
+        let first = settle(&cache, &path).expect("rules");
+        fs::write(&path, NOBODY).expect("written");
+        assert!(cache.fresh(&path).is_none(), "the file was written");
+        let same = settle(&cache, &path).expect("rules");
+        assert!(Arc::ptr_eq(&first, &same));
+        fs::write(&path, format!("{NOBODY} ")).expect("written");
+        let other = settle(&cache, &path).expect("rules");
+        assert!(!Arc::ptr_eq(&first, &other));
+    }
+
+    #[test]
+    fn missing_files_and_failures_are_kept_until_they_change() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("root.json");
+        let cache = Cache::new(BuiltinSchemas::none());
+        settle(&cache, &path).expect("no rules");
+        fs::create_dir(&path).expect("a directory");
+        assert!(cache.fresh(&path).is_none(), "something is there now");
+        settle(&cache, &path).expect_err("a directory is no file");
+        fs::remove_dir(&path).expect("removed");
+        assert!(cache.fresh(&path).is_none(), "nothing is there now");
+        cache.load(&path).expect("no rules");
     }
 }

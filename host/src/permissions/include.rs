@@ -2,11 +2,11 @@
 //!
 //! Includes are resolved against the directory of the including file as it is named, links unresolved, and merged depth
 //! first: what is included comes before what includes it, and the latter's schemas win. A file that is not there counts as
-//! an empty one. Every file that took part is recorded with the version that was read, missing ones too.
+//! an empty one. Every file that took part is recorded as it was read, missing and unreadable ones too.
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{ErrorKind, Read};
+use std::io::{ErrorKind, Read as _};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use tracing::warn;
 
 use super::config::{self, Config, Rule};
 use super::error::CheckError;
-use super::version::Version;
+use crate::store::stamp::Stamp;
 
 const MAX_FILES: usize = 500;
 const MAX_SIZE: u64 = 16 * 1024 * 1024;
@@ -24,9 +24,22 @@ const MAX_SIZE: u64 = 16 * 1024 * 1024;
 #[derive(Debug, Clone)]
 pub(super) struct Source {
     pub(super) path: PathBuf,
-    /// `None` when the file was missing.
-    pub(super) version: Option<Version>,
-    pub(super) content: Option<Arc<[u8]>>,
+    /// Taken before the content was read, so that every later change shows.
+    pub(super) stamp: Stamp,
+    /// `None` when nothing is there.
+    pub(super) content: Result<Option<Arc<[u8]>>, CheckError>,
+}
+
+impl Source {
+    pub(super) fn read(path: PathBuf) -> Self {
+        let stamp = Stamp::of(&path).unwrap_or_else(|_| Stamp::never());
+        let content = read(&path).map(|content| content.map(Arc::from));
+        Self {
+            path,
+            stamp,
+            content,
+        }
+    }
 }
 
 /// A rule and where it stands.
@@ -74,9 +87,8 @@ pub(super) fn load(path: &Path, content: Option<&[u8]>) -> Loaded {
     }
 }
 
-/// The content of a file and its version, or `None` when nothing is there. The version is taken before the content, so that
-/// a later change is always noticed.
-pub(super) fn read(path: &Path) -> Result<Option<(Version, Vec<u8>)>, CheckError> {
+/// The content of a file, or `None` when nothing is there.
+fn read(path: &Path) -> Result<Option<Vec<u8>>, CheckError> {
     let failed = |problem: String| CheckError::Unreadable {
         path: path.to_owned(),
         problem,
@@ -92,18 +104,17 @@ pub(super) fn read(path: &Path) -> Result<Option<(Version, Vec<u8>)>, CheckError
         Err(error) if is_missing(&error) => return Ok(None),
         Err(error) => return Err(failed(error.to_string())),
     };
-    let metadata = file.metadata().map_err(|error| failed(error.to_string()))?;
     let mut content = Vec::new();
     let read = file.take(MAX_SIZE + 1).read_to_end(&mut content);
     read.map_err(|error| failed(error.to_string()))?;
     if content.len() as u64 > MAX_SIZE {
         return Err(failed(format!("it is larger than {MAX_SIZE} bytes")));
     }
-    Ok(Some((Version::of(&metadata), content)))
+    Ok(Some(content))
 }
 
 /// A name that cannot exist is a name under which nothing is.
-pub(super) fn is_missing(error: &std::io::Error) -> bool {
+fn is_missing(error: &std::io::Error) -> bool {
     matches!(
         error.kind(),
         ErrorKind::NotFound
@@ -197,23 +208,11 @@ impl Loader {
         if let Some(content) = content {
             return config::parse(path, content);
         }
-        let read = read(path);
-        let (version, content) = match &read {
-            Ok(Some((version, content))) => (Some(*version), Some(content.as_slice().into())),
-            Ok(None) => (None, None),
-            // There may be nothing to open, but something to watch.
-            Err(_) => (
-                path.metadata().ok().map(|metadata| Version::of(&metadata)),
-                None,
-            ),
-        };
-        self.sources.push(Source {
-            path: path.to_owned(),
-            version,
-            content,
-        });
-        match read? {
-            Some((_, content)) => config::parse(path, &content),
+        let source = Source::read(path.to_owned());
+        let content = source.content.clone();
+        self.sources.push(source);
+        match content? {
+            Some(content) => config::parse(path, &content),
             None => {
                 if let Some(includer) = self.stack.last() {
                     warn!(

@@ -18,7 +18,6 @@ mod request;
 mod schema;
 #[cfg(test)]
 mod tests;
-mod version;
 
 use std::path::Path;
 use std::sync::Arc;

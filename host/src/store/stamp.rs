@@ -45,8 +45,7 @@ impl Stamp {
         }
     }
 
-    /// The state that `metadata` describes, taken now.
-    pub fn of_metadata(metadata: &Metadata) -> Self {
+    fn of_metadata(metadata: &Metadata) -> Self {
         let state = State {
             device: metadata.dev(),
             inode: metadata.ino(),
@@ -56,7 +55,8 @@ impl Stamp {
         };
         Self {
             state: Some(state),
-            settled: is_old(state.modified) && is_old(state.changed),
+            // Only the kernel sets the time of the change; that of the modification is anybody's.
+            settled: is_old(state.changed),
         }
     }
 
@@ -68,7 +68,7 @@ impl Stamp {
         }
     }
 
-    /// Whether content read after this stamp is what the path still holds.
+    /// Whether content read after this stamp is what the path still holds. One `stat`; false when that fails.
     pub fn is_current(&self, path: &Path) -> bool {
         self.settled && Self::of(path).is_ok_and(|now| now.state == self.state)
     }
