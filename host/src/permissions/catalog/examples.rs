@@ -1,13 +1,15 @@
-//! What the tests know of a source file beyond the program: the example requests, and a request as the engine sees it.
+//! What the tests know of a source file beyond the program: the example requests, and what the engine answers them.
 
-use std::collections::BTreeMap;
+use std::cell::OnceCell;
+use std::collections::HashMap;
 
-use jsonschema::Validator;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 use url::Url;
 
 use super::embedded::SERVICES;
+use crate::permissions::schema::{Compiler, NodeId, Registry, Schemas};
+use crate::permissions::{BuiltinSchemas, Request};
 
 /// A scope or permission as its source file has it.
 #[derive(Deserialize)]
@@ -18,7 +20,7 @@ pub(super) struct Entry {
     #[serde(default)]
     pub examples: Examples,
     #[serde(skip)]
-    validator: Option<Validator>,
+    compiled: OnceCell<(Schemas, NodeId)>,
 }
 
 /// Requests as `"<METHOD> <url>"`.
@@ -29,60 +31,55 @@ pub(super) struct Examples {
     pub deny: Vec<String>,
 }
 
-impl Entry {
-    fn parse(source: &Value) -> Self {
-        let mut entry: Self = serde_json::from_value(source.clone())
-            .unwrap_or_else(|error| panic!("{source}: {error}"));
-        entry.validator = entry.schema.as_ref().map(|schema| {
-            jsonschema::draft202012::new(schema)
-                .unwrap_or_else(|error| panic!("{}: {error}", entry.name))
-        });
-        entry
-    }
+#[derive(Deserialize)]
+struct Scope {
+    #[serde(flatten)]
+    entry: Entry,
+    permissions: Vec<Entry>,
+}
 
-    /// Whether the schema matches a request; one that is not written matches none.
+impl Entry {
+    /// Whether a rule that names this entry would match a request.
     pub fn allows(&self, example: &str) -> bool {
-        self.validator
-            .as_ref()
-            .is_some_and(|validator| validator.is_valid(&request(example)))
+        let (schemas, root) = self.compiled.get_or_init(|| compile(&self.name));
+        schemas
+            .matches(*root, request(example).as_value())
+            .unwrap_or_else(|fault| panic!("{example}: {fault:?}"))
     }
 }
 
 /// One service's source file: its scopes, and under each its permissions.
 pub(super) fn service(name: &str) -> Vec<(Entry, Vec<Entry>)> {
-    let source = SERVICES
+    let (_, source) = SERVICES
         .iter()
         .find(|(service, _)| *service == name)
-        .unwrap_or_else(|| panic!("no service {name}"))
-        .1;
-    let scopes: Vec<Value> = serde_json::from_str(source).expect("a list of scopes");
-    let permissions = |scope: &Value| {
-        scope["permissions"]
-            .as_array()
-            .expect("permissions")
-            .iter()
-            .map(Entry::parse)
-            .collect()
-    };
+        .unwrap_or_else(|| panic!("no service {name}"));
+    let scopes: Vec<Scope> =
+        serde_json::from_str(source).unwrap_or_else(|error| panic!("{name}: {error}"));
     scopes
-        .iter()
-        .map(|scope| (Entry::parse(scope), permissions(scope)))
+        .into_iter()
+        .map(|Scope { entry, permissions }| (entry, permissions))
         .collect()
 }
 
-/// The request object that schemas are written over, for a request without a body.
-fn request(example: &str) -> Value {
+/// The schema that the engine finds under a name.
+fn compile(name: &str) -> (Schemas, NodeId) {
+    let registry = Registry {
+        defined: &HashMap::new(),
+        builtin: BuiltinSchemas::standard(),
+    };
+    let mut compiler = Compiler::new(&registry);
+    let root = compiler
+        .named(name)
+        .unwrap_or_else(|fault| panic!("{name}: {fault:?}"))
+        .unwrap_or_else(|| panic!("{name} is unknown"));
+    (compiler.finish(), root)
+}
+
+fn request(example: &str) -> Request {
     let (method, url) = example
         .split_once(' ')
         .unwrap_or_else(|| panic!("{example:?} is not '<METHOD> <url>'"));
     let url = Url::parse(url).unwrap_or_else(|error| panic!("{example:?}: {error}"));
-    json!({
-        "protocol": url.scheme(),
-        "domain": url.host_str(),
-        "port": url.port_or_known_default(),
-        "path": url.path(),
-        "method": method,
-        "headers": {},
-        "queryParams": url.query_pairs().into_owned().collect::<BTreeMap<String, String>>(),
-    })
+    Request::new(method, &url, std::iter::empty(), None, None)
 }
