@@ -1,0 +1,87 @@
+//! What the gateway costs, beside the least that the same answer can cost on this machine at this moment.
+//!
+//! `cargo bench -p mngr-latchkey` measures for about a minute and a half and prints one table; `-- --quick` is a smoke
+//! run whose numbers mean little. Compared sides take turns, so that a change of the machine's mood meets both; of the
+//! rounds of each the median counts. The exit code tells whether the measurements succeeded, not what they showed.
+
+mod fsync;
+mod load;
+mod plain;
+mod process;
+mod report;
+mod scenarios;
+mod wire;
+
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use self::report::Table;
+use self::scenarios::Effort;
+
+/// Nothing here is handled: what goes wrong ends the run with its message.
+type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
+
+const FULL: Effort = Effort {
+    rounds: 3,
+    round: Duration::from_secs(3),
+    warm_up: Duration::from_secs(1),
+    starts: 20,
+    cold_starts: 3,
+    commands: 50,
+};
+
+const QUICK: Effort = Effort {
+    rounds: 1,
+    round: Duration::from_millis(200),
+    warm_up: Duration::from_millis(100),
+    starts: 2,
+    cold_starts: 1,
+    commands: 3,
+};
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let has = |wanted: &str| arguments.iter().any(|argument| argument == wanted);
+    let outcome = if has(plain::ARGUMENT) {
+        plain::serve()
+    } else if has("--bench") && !has("--quick") {
+        measure(&FULL)
+    } else {
+        // `cargo test --benches` asks whether it runs, not how fast.
+        measure(&QUICK)
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("the benchmark failed: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn measure(effort: &Effort) -> Outcome<()> {
+    // One thread is enough for the client, and leaves the rest to the servers.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let started = Instant::now();
+    let before = load_average()?;
+    let rows = runtime.block_on(scenarios::all(effort))?;
+    println!(
+        "{} processors, load average {before} before and {} after, {} clients, median of {} rounds of {:?}, {:.0} s in all\n",
+        std::thread::available_parallelism()?,
+        load_average()?,
+        load::CLIENTS,
+        effort.rounds,
+        effort.round,
+        started.elapsed().as_secs_f64(),
+    );
+    print!("{}", Table(rows));
+    Ok(())
+}
+
+/// Of the last minute.
+fn load_average() -> Outcome<String> {
+    let averages = std::fs::read_to_string("/proc/loadavg")?;
+    Ok(averages.split(' ').next().unwrap_or_default().to_owned())
+}

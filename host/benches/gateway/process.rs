@@ -1,0 +1,180 @@
+//! The processes under measurement: gateways, plain servers and short-lived commands, each in a home of its own.
+//!
+//! A process ends with the value that stands for it. What it has used so far is read from `/proc`, so Linux alone is
+//! measured.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::process::{Child, Command};
+
+use crate::Outcome;
+
+/// Longer than any of them takes to start, also where components are compiled on a busy machine.
+const START_DEADLINE: Duration = Duration::from_secs(30);
+
+/// A latchkey directory that nobody has used before.
+pub struct Home(TempDir);
+
+impl Home {
+    /// In the build directory, not in `/tmp`: that may be memory, where nothing is durable and a sync costs nothing.
+    pub fn new() -> Outcome<Self> {
+        Ok(Self(TempDir::new_in(env!("CARGO_TARGET_TMPDIR"))?))
+    }
+
+    pub fn path(&self, below: impl AsRef<Path>) -> PathBuf {
+        self.0.path().join(below)
+    }
+
+    /// The program under measurement, untouched by the caller's environment.
+    fn command(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_mngr-latchkey"));
+        command
+            .env_clear()
+            .env("HOME", self.0.path())
+            .arg("--latchkey-directory")
+            .arg(self.0.path())
+            .stdin(Stdio::null())
+            .kill_on_drop(true);
+        command
+    }
+
+    /// Runs a subcommand to its end: what it printed, and how long the whole process took.
+    pub async fn run(&self, subcommand: &str) -> Outcome<(String, Duration)> {
+        let mut command = self.command();
+        let started = Instant::now();
+        let output = command.arg(subcommand).output().await?;
+        let elapsed = started.elapsed();
+        if !output.status.success() {
+            let reason = String::from_utf8_lossy(&output.stderr).into_owned();
+            return Err(format!("{subcommand} failed: {reason}").into());
+        }
+        Ok((String::from_utf8(output.stdout)?, elapsed))
+    }
+
+    /// A new agent's environment, and its permissions file.
+    pub async fn agent(&self) -> Outcome<Agent> {
+        let created: Value = serde_json::from_str(&self.run("create-agent-env").await?.0)?;
+        let text = |pointer: &str| {
+            let value = created.pointer(pointer).and_then(Value::as_str);
+            value
+                .map(str::to_owned)
+                .ok_or_else(|| format!("create-agent-env prints no {pointer}"))
+        };
+        Ok(Agent {
+            password: text("/env/LATCHKEY_GATEWAY_PASSWORD")?,
+            token: text("/env/LATCHKEY_GATEWAY_PERMISSIONS_OVERRIDE")?,
+            permissions: text("/opaque_permissions_path")?.into(),
+        })
+    }
+
+    pub async fn start_gateway(&self) -> Outcome<Server> {
+        let mut command = self.command();
+        command.args([
+            "gateway",
+            "--listen-host",
+            "127.0.0.1",
+            "--listen-port",
+            "0",
+        ]);
+        Server::start(command, &[]).await
+    }
+}
+
+/// What an agent needs in order to call the gateway.
+pub struct Agent {
+    pub password: String,
+    pub token: String,
+    pub permissions: PathBuf,
+}
+
+/// A server that listens.
+pub struct Server {
+    child: Child,
+    pub address: SocketAddr,
+}
+
+impl Server {
+    /// A plain server that answers everything with `response`.
+    pub async fn start_plain(response: &crate::wire::Response) -> Outcome<Self> {
+        let mut command = Command::new(std::env::current_exe()?);
+        command
+            .arg(crate::plain::ARGUMENT)
+            .stdin(Stdio::piped())
+            .kill_on_drop(true);
+        Self::start(command, &crate::plain::encode(response)).await
+    }
+
+    async fn start(mut command: Command, input: &[u8]) -> Outcome<Self> {
+        let mut child = command.stderr(Stdio::piped()).spawn()?;
+        if let Some(mut stdin) = child.stdin.take() {
+            stdin.write_all(input).await?;
+        }
+        let stderr = child.stderr.take().ok_or("the child has no stderr")?;
+        let mut lines = BufReader::new(stderr).lines();
+        let address = async {
+            while let Some(line) = lines.next_line().await? {
+                if let Some((_, address)) = line.split_once("http://") {
+                    return Ok(address.trim().parse()?);
+                }
+            }
+            Outcome::<SocketAddr>::Err("the server ended before it listened".into())
+        };
+        let address = tokio::time::timeout(START_DEADLINE, address).await??;
+        // Nobody reads on, but a full pipe would stop the server.
+        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+        Ok(Self { child, address })
+    }
+
+    /// Processor time of all of its threads so far.
+    pub fn cpu_time(&self) -> Outcome<Duration> {
+        let mut total = Duration::ZERO;
+        for thread in std::fs::read_dir(self.proc("task")?)? {
+            // A thread may end while the list is read.
+            let Ok(statistics) = std::fs::read_to_string(thread?.path().join("schedstat")) else {
+                continue;
+            };
+            let running = statistics.split(' ').next().unwrap_or_default();
+            total += Duration::from_nanos(running.parse()?);
+        }
+        Ok(total)
+    }
+
+    /// Resident memory in bytes: all of it, and the part that is no file's.
+    pub fn resident(&self) -> Outcome<Resident> {
+        let status = std::fs::read_to_string(self.proc("status")?)?;
+        let field = |name: &str| {
+            status
+                .lines()
+                .find_map(|line| line.strip_prefix(name)?.strip_suffix("kB"))
+                .and_then(|kilobytes| kilobytes.trim().parse::<u64>().ok())
+                .map(|kilobytes| kilobytes * 1024)
+                .ok_or_else(|| format!("/proc knows no {name}"))
+        };
+        Ok(Resident {
+            total: field("VmRSS:")?,
+            anonymous: field("RssAnon:")?,
+        })
+    }
+
+    pub async fn stop(mut self) -> Outcome<()> {
+        self.child.kill().await?;
+        Ok(())
+    }
+
+    fn proc(&self, name: &str) -> Outcome<PathBuf> {
+        let id = self.child.id().ok_or("the server has ended")?;
+        Ok(PathBuf::from(format!("/proc/{id}/{name}")))
+    }
+}
+
+#[derive(Clone, Copy)]
+pub struct Resident {
+    pub total: u64,
+    pub anonymous: u64,
+}
