@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 
-use super::syntax::{Member, Piece, Set};
+use super::tree::{Member, Piece, Set};
 
 const DIGIT: &str = "0-9";
 const WORD: &str = "0-9A-Z_a-z";

@@ -9,6 +9,7 @@ mod linear;
 mod syntax;
 #[cfg(test)]
 mod tests;
+mod tree;
 
 use std::fmt;
 use std::sync::LazyLock;

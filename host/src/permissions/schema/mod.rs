@@ -7,6 +7,7 @@
 //! finds it without evaluating. Evaluation takes bounded time and depth. No schema ever causes a file or network read.
 
 mod compile;
+mod domains;
 mod evaluate;
 mod format;
 mod node;

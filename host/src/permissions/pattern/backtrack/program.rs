@@ -1,7 +1,7 @@
 //! The program that a pattern is compiled to.
 
 use super::super::linear;
-use super::super::syntax::{Piece, Set, Tree};
+use super::super::tree::{Piece, Set, Tree};
 
 /// Bounds what a pattern may compile to.
 const MAX_PROGRAM: usize = 100_000;

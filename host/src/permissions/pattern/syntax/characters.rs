@@ -3,8 +3,8 @@
 use std::iter::Peekable;
 use std::str::Chars;
 
+use super::super::tree::{Member, Set};
 use super::Parser;
-use super::tree::{Member, Set};
 
 const MAX_CODE_POINT: u32 = 0x10_FFFF;
 

@@ -5,15 +5,12 @@
 
 mod characters;
 mod names;
-mod tree;
 
 use std::iter::Peekable;
 use std::str::Chars;
 
+use super::tree::{Piece, Set, Tree, single};
 use names::{group_names, read_name};
-use tree::single;
-
-pub(super) use tree::{Member, Piece, Set, Tree};
 
 /// Deeper nesting than any person writes; it bounds every recursion over the tree.
 const MAX_DEPTH: usize = 200;

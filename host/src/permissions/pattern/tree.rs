@@ -2,7 +2,7 @@
 
 /// One piece of a pattern.
 #[derive(Debug, Clone)]
-pub(in crate::permissions::pattern) enum Piece {
+pub(super) enum Piece {
     Concat(Vec<Piece>),
     Either(Vec<Piece>),
     Set(Set),
@@ -36,13 +36,13 @@ pub(in crate::permissions::pattern) enum Piece {
 
 /// A class of characters, or a single one.
 #[derive(Debug, Clone, Default)]
-pub(in crate::permissions::pattern) struct Set {
-    pub(in crate::permissions::pattern) negated: bool,
-    pub(in crate::permissions::pattern) members: Vec<Member>,
+pub(super) struct Set {
+    pub(super) negated: bool,
+    pub(super) members: Vec<Member>,
 }
 
 #[derive(Debug, Clone)]
-pub(in crate::permissions::pattern) enum Member {
+pub(super) enum Member {
     /// Both ends belong to it; surrogates are possible and match nothing.
     Range(u32, u32),
     Digit {
@@ -63,15 +63,15 @@ pub(in crate::permissions::pattern) enum Member {
 
 /// A whole pattern.
 #[derive(Debug)]
-pub(in crate::permissions::pattern) struct Tree {
-    pub(in crate::permissions::pattern) root: Piece,
+pub(super) struct Tree {
+    pub(super) root: Piece,
     /// How many groups capture.
-    pub(in crate::permissions::pattern) groups: usize,
+    pub(super) groups: usize,
     /// Whether a lookaround or a backreference occurs: such a pattern is beyond a finite automaton.
-    pub(in crate::permissions::pattern) irregular: bool,
+    pub(super) irregular: bool,
     /// What stood in `\p{...}`, and the names of groups: both still to be checked.
-    pub(in crate::permissions::pattern) properties: Vec<String>,
-    pub(in crate::permissions::pattern) names: Vec<String>,
+    pub(super) properties: Vec<String>,
+    pub(super) names: Vec<String>,
 }
 
 impl Set {
