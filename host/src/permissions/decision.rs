@@ -17,7 +17,9 @@ use super::schema::{Compiler, Fault, NodeId, Registry, Schemas};
 /// What a permission check says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Decision {
+    /// The rule that decides lets the request through.
     Allowed,
+    /// The rule that decides does not let the request through, or no rule applies.
     Denied,
 }
 

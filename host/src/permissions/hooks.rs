@@ -6,6 +6,7 @@
 
 use std::fs::OpenOptions;
 use std::io::{self, Write as _};
+use std::os::fd::AsFd as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
@@ -101,10 +102,8 @@ async fn call(executable: &Path, request: &Path) -> io::Result<ExitStatus> {
 }
 
 async fn start(command: &mut Command) -> io::Result<ExitStatus> {
-    let standard_error = || -> io::Result<Stdio> {
-        use std::os::fd::AsFd as _;
-        Ok(Stdio::from(io::stderr().as_fd().try_clone_to_owned()?))
-    };
+    let standard_error =
+        || -> io::Result<Stdio> { Ok(Stdio::from(io::stderr().as_fd().try_clone_to_owned()?)) };
     command
         .stdin(Stdio::null())
         .stdout(standard_error()?)

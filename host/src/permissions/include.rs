@@ -51,10 +51,13 @@ pub(super) struct PlacedRule {
     pub(super) index: usize,
 }
 
+/// Schemas by name.
+pub(super) type Schemas = Arc<HashMap<String, Arc<Value>>>;
+
 /// Everything that a file and its includes define.
 #[derive(Debug, Default)]
 pub(super) struct Merged {
-    pub(super) schemas: HashMap<String, Value>,
+    pub(super) schemas: Schemas,
     pub(super) rules: Vec<PlacedRule>,
 }
 
@@ -75,10 +78,7 @@ pub(super) fn load(path: &Path, content: Option<&[u8]>) -> Loaded {
     };
     let root = normalise(path);
     let merged = loader.file(&root, content).map(|schemas| Merged {
-        schemas: schemas
-            .iter()
-            .map(|(name, schema)| (name.clone(), Value::clone(schema)))
-            .collect(),
+        schemas,
         rules: std::mem::take(&mut loader.rules),
     });
     Loaded {
@@ -139,8 +139,6 @@ pub(super) fn normalise(path: &Path) -> PathBuf {
     }
     normal
 }
-
-type Schemas = Arc<HashMap<String, Arc<Value>>>;
 
 struct Loader {
     sources: Vec<Source>,

@@ -39,6 +39,7 @@ pub struct Engine {
 }
 
 impl Engine {
+    /// An engine that has read nothing yet. Files may use the schemas in `builtin` without defining them.
     pub fn new(builtin: BuiltinSchemas) -> Self {
         Self {
             builtin,

@@ -49,24 +49,18 @@ fn write_piece(piece: &Piece, out: &mut String) -> Option<()> {
             write_piece(inner, out)?;
             out.push(')');
         }
-        Piece::Repeat {
-            inner,
-            min,
-            max,
-            lazy,
-            ..
-        } => {
+        Piece::Repeat { inner, times, .. } => {
             out.push_str("(?:");
             write_piece(inner, out)?;
             out.push(')');
             // Writing to a string cannot fail.
-            let _ = match (min, max) {
+            let _ = match (times.min, times.max) {
                 (0, None) => write!(out, "*"),
                 (1, None) => write!(out, "+"),
                 (min, None) => write!(out, "{{{min},}}"),
                 (min, Some(max)) => write!(out, "{{{min},{max}}}"),
             };
-            if *lazy {
+            if times.lazy {
                 out.push('?');
             }
         }

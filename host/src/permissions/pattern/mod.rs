@@ -44,7 +44,7 @@ impl Pattern {
         let tree = syntax::parse(source)?;
         tree.properties
             .iter()
-            .try_for_each(|name| check_property(name))?;
+            .try_for_each(|expression| check_property(expression))?;
         tree.names.iter().try_for_each(|name| check_name(name))?;
         if !tree.irregular
             && let Some(translated) = linear::translate(&tree.root)

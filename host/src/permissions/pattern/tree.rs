@@ -1,5 +1,7 @@
 //! The tree that a pattern is read into.
 
+use std::ops::Range;
+
 /// One piece of a pattern.
 #[derive(Debug, Clone)]
 pub(super) enum Piece {
@@ -13,11 +15,12 @@ pub(super) enum Piece {
     WordBoundary {
         negated: bool,
     },
-    /// `index` is 0 for a group that captures nothing.
     Group {
-        index: usize,
+        /// Its number among those that capture, from 1 on.
+        capture: Option<usize>,
         inner: Box<Piece>,
     },
+    /// The number of the group that it refers to.
     Backreference(usize),
     Look {
         behind: bool,
@@ -26,12 +29,20 @@ pub(super) enum Piece {
     },
     Repeat {
         inner: Box<Piece>,
-        min: u32,
-        max: Option<u32>,
-        lazy: bool,
-        /// The captures that every iteration forgets: first, and one past the last.
-        captures: (usize, usize),
+        times: Times,
+        /// The groups within, whose captures every round forgets.
+        captures: Range<usize>,
     },
+}
+
+/// What a quantifier asks for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Times {
+    pub(super) min: u32,
+    /// `None` is without end.
+    pub(super) max: Option<u32>,
+    /// Whether as few rounds as possible are tried first.
+    pub(super) lazy: bool,
 }
 
 /// A class of characters, or a single one.
@@ -72,6 +83,21 @@ pub(super) struct Tree {
     /// What stood in `\p{...}`, and the names of groups: both still to be checked.
     pub(super) properties: Vec<String>,
     pub(super) names: Vec<String>,
+}
+
+impl Piece {
+    pub(super) fn is_quantifiable(&self) -> bool {
+        match self {
+            Self::Start | Self::End | Self::WordBoundary { .. } | Self::Look { .. } => false,
+            Self::Concat(_)
+            | Self::Either(_)
+            | Self::Set(_)
+            | Self::AnyInLine
+            | Self::Group { .. }
+            | Self::Backreference(_)
+            | Self::Repeat { .. } => true,
+        }
+    }
 }
 
 impl Set {

@@ -15,6 +15,7 @@ mod properties;
 mod references;
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -34,12 +35,13 @@ pub struct Fault {
 
 /// Where names are looked up: the file's own and included schemas, then the built-in ones.
 pub(super) struct Registry<'a> {
-    pub(super) defined: &'a HashMap<String, Value>,
+    pub(super) defined: &'a HashMap<String, Arc<Value>>,
     pub(super) builtin: BuiltinSchemas,
 }
 
 impl<'a> Registry<'a> {
     fn get(&self, name: &str) -> Option<&'a Value> {
-        self.defined.get(name).or_else(|| self.builtin.get(name))
+        let defined = self.defined.get(name).map(Arc::as_ref);
+        defined.or_else(|| self.builtin.get(name))
     }
 }

@@ -73,7 +73,7 @@ impl Program {
                 }
                 Step::Start => (position == 0).then_some((at + 1, position)),
                 Step::End => (position == text.len()).then_some((at + 1, position)),
-                Step::WordBoundary(negated) => {
+                Step::WordBoundary { negated } => {
                     (is_word_boundary(text, position) != *negated).then_some((at + 1, position))
                 }
                 Step::AnyInLine => next_char(text, position, *backward)
@@ -114,7 +114,7 @@ impl Program {
                     Some((at + 1, position))
                 }
                 Step::Round { register, captures } => {
-                    state.begin_round(*register, *captures, position);
+                    state.begin_round(*register, captures, position);
                     Some((at + 1, position))
                 }
                 Step::Loop(step) => state

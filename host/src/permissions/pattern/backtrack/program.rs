@@ -1,7 +1,11 @@
 //! The program that a pattern is compiled to.
 
+use std::ops::Range;
+
+use regex_syntax::hir::{Class, HirKind};
+
 use super::super::linear;
-use super::super::tree::{Piece, Set, Tree};
+use super::super::tree::{Piece, Set, Times, Tree};
 
 /// Bounds what a pattern may compile to.
 const MAX_PROGRAM: usize = 100_000;
@@ -12,7 +16,9 @@ pub(super) enum Step {
     AnyInLine,
     Start,
     End,
-    WordBoundary(bool),
+    WordBoundary {
+        negated: bool,
+    },
     /// Goes on at the first; at the second when that fails.
     Try(usize, usize),
     Jump(usize),
@@ -30,7 +36,7 @@ pub(super) enum Step {
     Loop(Loop),
     Round {
         register: usize,
-        captures: (usize, usize),
+        captures: Range<usize>,
     },
     Done,
 }
@@ -38,9 +44,7 @@ pub(super) enum Step {
 #[derive(Debug)]
 pub(super) struct Loop {
     pub(super) register: usize,
-    pub(super) min: u32,
-    pub(super) max: Option<u32>,
-    pub(super) lazy: bool,
+    pub(super) times: Times,
     pub(super) round: usize,
     pub(super) exit: usize,
 }
@@ -116,14 +120,19 @@ impl Program {
                 self.push(Step::End, backward)?;
             }
             Piece::WordBoundary { negated } => {
-                self.push(Step::WordBoundary(*negated), backward)?;
+                let negated = *negated;
+                self.push(Step::WordBoundary { negated }, backward)?;
             }
-            Piece::Group { index: 0, inner } => self.emit(inner, backward)?,
-            Piece::Group { index, inner } => {
-                let (first, second) = (
-                    index * 2 + usize::from(backward),
-                    index * 2 + usize::from(!backward),
-                );
+            Piece::Group {
+                capture: None,
+                inner,
+            } => self.emit(inner, backward)?,
+            Piece::Group {
+                capture: Some(group),
+                inner,
+            } => {
+                let (start, end) = slots(*group);
+                let (first, second) = if backward { (end, start) } else { (start, end) };
                 self.push(Step::Save(first), backward)?;
                 self.emit(inner, backward)?;
                 self.push(Step::Save(second), backward)?;
@@ -148,24 +157,20 @@ impl Program {
             }
             Piece::Repeat {
                 inner,
-                min,
-                max,
-                lazy,
+                times,
                 captures,
             } => {
                 let register = self.registers;
                 self.registers += 1;
                 self.push(Step::LoopStart(register), backward)?;
                 let at = self.push(Step::Done, backward)?;
-                let captures = *captures;
+                let captures = captures.clone();
                 self.push(Step::Round { register, captures }, backward)?;
                 self.emit(inner, backward)?;
                 self.push(Step::Jump(at), backward)?;
                 let step = Step::Loop(Loop {
                     register,
-                    min: *min,
-                    max: *max,
-                    lazy: *lazy,
+                    times: *times,
                     round: at + 1,
                     exit: self.instructions.len(),
                 });
@@ -194,9 +199,13 @@ impl Program {
     }
 }
 
+/// Where the start and the end of a capture are kept.
+pub(super) fn slots(group: usize) -> (usize, usize) {
+    (group * 2, group * 2 + 1)
+}
+
 /// The characters of a set as sorted ranges.
 fn ranges(set: &Set) -> Result<Vec<(char, char)>, String> {
-    use regex_syntax::hir::{Class, HirKind};
     let hir = regex_syntax::parse(&linear::class(set))
         .map_err(|_| "a character class cannot be used".to_owned())?;
     Ok(match hir.into_kind() {

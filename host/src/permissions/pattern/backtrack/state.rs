@@ -1,6 +1,8 @@
 //! What a run of the matcher remembers, and how it takes it back.
 
-use super::program::Loop;
+use std::ops::Range;
+
+use super::program::{Loop, slots};
 
 /// How often a loop has gone round, and where its current round began.
 #[derive(Clone, Copy, Default)]
@@ -9,6 +11,7 @@ pub(super) struct Rounds {
     pub(super) from: usize,
 }
 
+/// One thing to take back, or a choice that is still open.
 pub(super) enum Undo {
     Choice { at: usize, position: usize },
     Slot(usize, Option<usize>),
@@ -43,18 +46,18 @@ impl State {
     pub(super) fn go_round(&mut self, step: &Loop, position: usize) -> Option<usize> {
         let Rounds { count, from } = self.rounds.get(step.register).copied().unwrap_or_default();
         // A round past the minimum that consumed nothing is no progress, as ECMAScript has it.
-        if count > step.min && position == from {
+        if count > step.times.min && position == from {
             return None;
         }
-        let may_leave = count >= step.min;
-        let may_go_on = step.max.is_none_or(|max| count < max);
+        let may_leave = count >= step.times.min;
+        let may_go_on = step.times.max.is_none_or(|max| count < max);
         if !may_go_on {
             return Some(step.exit);
         }
         if !may_leave {
             return Some(step.round);
         }
-        let (first, second) = if step.lazy {
+        let (first, second) = if step.times.lazy {
             (step.exit, step.round)
         } else {
             (step.round, step.exit)
@@ -70,7 +73,7 @@ impl State {
     pub(super) fn begin_round(
         &mut self,
         register: usize,
-        captures: (usize, usize),
+        captures: &Range<usize>,
         position: usize,
     ) {
         let count = self.rounds.get(register).map_or(0, |rounds| rounds.count);
@@ -79,9 +82,10 @@ impl State {
             from: position,
         };
         self.set_rounds(register, rounds);
-        for group in captures.0..captures.1 {
-            self.save(group * 2, None);
-            self.save(group * 2 + 1, None);
+        for group in captures.clone() {
+            let (start, end) = slots(group);
+            self.save(start, None);
+            self.save(end, None);
         }
     }
 
@@ -102,7 +106,7 @@ impl State {
         None
     }
 
-    pub(super) fn undo_one(&mut self) -> Option<(usize, usize)> {
+    fn undo_one(&mut self) -> Option<(usize, usize)> {
         match self.undo.pop()? {
             Undo::Choice { at, position } => return Some((at, position)),
             Undo::Slot(slot, value) => {
@@ -137,8 +141,9 @@ impl State {
         position: usize,
         backward: bool,
     ) -> Option<usize> {
-        let slot = |offset| self.slots.get(group * 2 + offset).copied().flatten();
-        let (Some(start), Some(end)) = (slot(0), slot(1)) else {
+        let (start, end) = slots(group);
+        let saved = |slot: usize| self.slots.get(slot).copied().flatten();
+        let (Some(start), Some(end)) = (saved(start), saved(end)) else {
             return Some(position);
         };
         let captured = text.get(start..end)?;

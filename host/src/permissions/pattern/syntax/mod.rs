@@ -9,19 +9,19 @@ mod names;
 use std::iter::Peekable;
 use std::str::Chars;
 
-use super::tree::{Piece, Set, Tree, single};
+use super::tree::{Piece, Set, Times, Tree, single};
 use names::{group_names, read_name};
 
 /// Deeper nesting than any person writes; it bounds every recursion over the tree.
 const MAX_DEPTH: usize = 200;
 
+/// Fails with a sentence that says what is wrong.
 pub(super) fn parse(pattern: &str) -> Result<Tree, String> {
-    let names = group_names(pattern);
     let mut parser = Parser {
         rest: pattern.chars().peekable(),
         names: Vec::new(),
         properties: Vec::new(),
-        known_names: names,
+        known_names: group_names(pattern),
         groups: 0,
         highest_reference: 0,
         depth: 0,
@@ -48,11 +48,18 @@ struct Parser<'a> {
     /// Names met so far: each may occur once.
     names: Vec<String>,
     properties: Vec<String>,
+    /// The names of all capturing groups: a reference may stand before its group.
     known_names: Vec<Option<String>>,
     groups: usize,
     highest_reference: usize,
     depth: usize,
     irregular: bool,
+}
+
+/// What a parenthesis begins.
+enum Opening {
+    Group(Option<usize>),
+    Look { behind: bool, negated: bool },
 }
 
 impl Parser<'_> {
@@ -80,88 +87,86 @@ impl Parser<'_> {
             }
             self.rest.next();
             let first_capture = self.groups + 1;
-            let (piece, quantifiable) = self.term(c)?;
-            let Some((min, max, lazy)) = self.quantifier()? else {
-                pieces.push(piece);
-                continue;
-            };
-            if !quantifiable {
-                return Err("nothing to repeat".to_owned());
-            }
-            pieces.push(Piece::Repeat {
-                inner: Box::new(piece),
-                min,
-                max,
-                lazy,
-                captures: (first_capture, self.groups + 1),
+            let piece = self.term(c)?;
+            pieces.push(match self.quantifier()? {
+                None => piece,
+                Some(_) if !piece.is_quantifiable() => {
+                    return Err("nothing to repeat".to_owned());
+                }
+                Some(times) => Piece::Repeat {
+                    inner: Box::new(piece),
+                    times,
+                    captures: first_capture..self.groups + 1,
+                },
             });
         }
         Ok(Piece::Concat(pieces))
     }
 
-    /// One term that starts with `c`, and whether a quantifier may follow it.
-    fn term(&mut self, c: char) -> Result<(Piece, bool), String> {
-        Ok(match c {
-            '^' => (Piece::Start, false),
-            '$' => (Piece::End, false),
-            '.' => (Piece::AnyInLine, true),
-            '(' => return self.group(),
-            '[' => (Piece::Set(self.class()?), true),
-            '\\' => return self.atom_escape(),
-            '*' | '+' | '?' => return Err("nothing to repeat".to_owned()),
-            '{' | '}' | ']' => return Err(format!("lone '{c}'")),
-            c => (single(u32::from(c)), true),
-        })
+    /// The term that `c` begins.
+    fn term(&mut self, c: char) -> Result<Piece, String> {
+        match c {
+            '^' => Ok(Piece::Start),
+            '$' => Ok(Piece::End),
+            '.' => Ok(Piece::AnyInLine),
+            '(' => self.group(),
+            '[' => self.class().map(Piece::Set),
+            '\\' => self.atom_escape(),
+            '*' | '+' | '?' => Err("nothing to repeat".to_owned()),
+            '{' | '}' | ']' => Err(format!("lone '{c}'")),
+            c => Ok(single(u32::from(c))),
+        }
     }
 
-    fn group(&mut self) -> Result<(Piece, bool), String> {
-        let mut index = 0;
-        let mut look = None;
-        if self.rest.next_if_eq(&'?').is_some() {
-            match self.rest.next() {
-                Some(':') => {}
-                Some('=') => look = Some((false, false)),
-                Some('!') => look = Some((false, true)),
-                Some('<') => {
-                    if self.rest.next_if_eq(&'=').is_some() {
-                        look = Some((true, false));
-                    } else if self.rest.next_if_eq(&'!').is_some() {
-                        look = Some((true, true));
-                    } else {
-                        let name = read_name(&mut self.rest)?;
-                        if self.names.contains(&name) {
-                            return Err(format!("two groups have the name '{name}'"));
-                        }
-                        self.names.push(name);
-                        self.groups += 1;
-                        index = self.groups;
-                    }
-                }
-                _ => return Err("invalid group".to_owned()),
-            }
-        } else {
-            self.groups += 1;
-            index = self.groups;
-        }
+    fn group(&mut self) -> Result<Piece, String> {
+        let opening = self.opening()?;
         let inner = Box::new(self.disjunction()?);
         if self.rest.next() != Some(')') {
             return Err("unterminated group".to_owned());
         }
-        Ok(match look {
-            None => (Piece::Group { index, inner }, true),
-            Some((behind, negated)) => {
+        Ok(match opening {
+            Opening::Group(capture) => Piece::Group { capture, inner },
+            Opening::Look { behind, negated } => {
                 self.irregular = true;
-                let look = Piece::Look {
+                Piece::Look {
                     behind,
                     negated,
                     inner,
-                };
-                (look, false)
+                }
             }
         })
     }
 
-    fn quantifier(&mut self) -> Result<Option<(u32, Option<u32>, bool)>, String> {
+    /// What follows the `(` of a group, up to its content.
+    fn opening(&mut self) -> Result<Opening, String> {
+        if self.rest.next_if_eq(&'?').is_none() {
+            return Ok(self.capture());
+        }
+        let look = |behind, negated| Ok(Opening::Look { behind, negated });
+        match self.rest.next() {
+            Some(':') => Ok(Opening::Group(None)),
+            Some('=') => look(false, false),
+            Some('!') => look(false, true),
+            Some('<') if self.rest.next_if_eq(&'=').is_some() => look(true, false),
+            Some('<') if self.rest.next_if_eq(&'!').is_some() => look(true, true),
+            Some('<') => {
+                let name = read_name(&mut self.rest)?;
+                if self.names.contains(&name) {
+                    return Err(format!("two groups have the name '{name}'"));
+                }
+                self.names.push(name);
+                Ok(self.capture())
+            }
+            _ => Err("invalid group".to_owned()),
+        }
+    }
+
+    fn capture(&mut self) -> Opening {
+        self.groups += 1;
+        Opening::Group(Some(self.groups))
+    }
+
+    fn quantifier(&mut self) -> Result<Option<Times>, String> {
         let (min, max) = match self.rest.peek() {
             Some('*') => (0, None),
             Some('+') => (1, None),
@@ -186,7 +191,7 @@ impl Parser<'_> {
         };
         self.rest.next();
         let lazy = self.rest.next_if_eq(&'?').is_some();
-        Ok(Some((min, max, lazy)))
+        Ok(Some(Times { min, max, lazy }))
     }
 
     fn number(&mut self) -> Option<u32> {
@@ -203,17 +208,18 @@ impl Parser<'_> {
         value
     }
 
-    fn atom_escape(&mut self) -> Result<(Piece, bool), String> {
+    /// What follows a `\` outside of a class.
+    fn atom_escape(&mut self) -> Result<Piece, String> {
         match self.rest.peek().copied() {
-            Some('b') | Some('B') => {
+            Some('b' | 'B') => {
                 let negated = self.rest.next() == Some('B');
-                Ok((Piece::WordBoundary { negated }, false))
+                Ok(Piece::WordBoundary { negated })
             }
             Some('1'..='9') => {
                 let number = self.number().map_or(usize::MAX, |n| n as usize);
                 self.highest_reference = self.highest_reference.max(number);
                 self.irregular = true;
-                Ok((Piece::Backreference(number), true))
+                Ok(Piece::Backreference(number))
             }
             Some('k') => {
                 self.rest.next();
@@ -227,11 +233,11 @@ impl Parser<'_> {
                     .position(|known| known.as_deref() == Some(name.as_str()))
                     .ok_or_else(|| format!("\\k<{name}> refers to no group"))?;
                 self.irregular = true;
-                Ok((Piece::Backreference(index + 1), true))
+                Ok(Piece::Backreference(index + 1))
             }
             _ => {
                 let member = self.escaped_member(false)?;
-                Ok((Piece::Set(Set::of(member)), true))
+                Ok(Piece::Set(Set::of(member)))
             }
         }
     }

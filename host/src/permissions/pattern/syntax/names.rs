@@ -5,7 +5,7 @@ use std::str::Chars;
 
 use super::characters::read_code_point;
 
-/// The names of the capturing groups by number: a backreference may stand before its group.
+/// The names of the capturing groups in their order; `None` for one without.
 pub(super) fn group_names(pattern: &str) -> Vec<Option<String>> {
     let mut names = Vec::new();
     let mut rest = pattern.chars().peekable();

@@ -62,6 +62,13 @@ struct Evaluation<'a> {
     steps: u32,
 }
 
+/// What the branches of a combination have answered so far.
+#[derive(Default)]
+struct Count {
+    matched: usize,
+    missed: usize,
+}
+
 impl Evaluation<'_> {
     fn matches(
         &mut self,
@@ -172,34 +179,43 @@ impl Evaluation<'_> {
         let mut gathered = HashSet::new();
         let mut valid = true;
         if let Some(branches) = &node.any_of {
-            valid &= self.count(branches, instance, evaluated, &mut gathered, 1, usize::MAX)? > 0;
+            valid &= self
+                .count(branches, instance, evaluated, &mut gathered, |count| {
+                    count.matched > 0
+                })?
+                .matched
+                > 0;
         }
         if let Some(branches) = &node.all_of {
-            let matched =
-                self.count(branches, instance, evaluated, &mut gathered, usize::MAX, 1)?;
-            valid &= matched == branches.len();
+            valid &= self
+                .count(branches, instance, evaluated, &mut gathered, |count| {
+                    count.missed > 0
+                })?
+                .missed
+                == 0;
         }
         if let Some(branches) = &node.one_of {
-            let matched =
-                self.count(branches, instance, evaluated, &mut gathered, 2, usize::MAX)?;
-            valid &= matched == 1;
+            valid &= self
+                .count(branches, instance, evaluated, &mut gathered, |count| {
+                    count.matched > 1
+                })?
+                .matched
+                == 1;
         }
         evaluated.own.extend(gathered);
         Ok(valid)
     }
 
-    /// How many of the branches match, counted up to `enough` of them, or until `misses` of them do not.
+    /// How many of the branches match, counted until the answer `is_known`.
     fn count(
         &mut self,
         branches: &[NodeId],
         instance: &Value,
         evaluated: &Evaluated,
         gathered: &mut HashSet<String>,
-        enough: usize,
-        misses: usize,
-    ) -> Result<usize, Fault> {
-        let mut matched = 0;
-        let mut missed = 0;
+        is_known: impl Fn(&Count) -> bool,
+    ) -> Result<Count, Fault> {
+        let mut count = Count::default();
         for branch in branches {
             let mut below = if self.schemas.tracks_evaluated {
                 Evaluated::below(evaluated)
@@ -207,16 +223,16 @@ impl Evaluation<'_> {
                 Evaluated::default()
             };
             if self.matches(*branch, instance, &mut below)? {
-                matched += 1;
+                count.matched += 1;
                 gathered.extend(below.own);
             } else {
-                missed += 1;
+                count.missed += 1;
             }
-            if !self.thorough && (matched >= enough || missed >= misses) {
+            if !self.thorough && is_known(&count) {
                 break;
             }
         }
-        Ok(matched)
+        Ok(count)
     }
 
     fn note(&self, evaluated: &mut Evaluated, key: &str) {

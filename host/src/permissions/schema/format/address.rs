@@ -151,7 +151,7 @@ pub(super) fn is_public_url(text: &str) -> bool {
     let rest = ["http://", "https://", "ftp://"]
         .iter()
         .find_map(|scheme| super::strip_prefix_ignoring_case(text, scheme));
-    let Some(rest) = rest.filter(|rest| !rest.contains(is_space)) else {
+    let Some(rest) = rest.filter(|rest| !rest.contains(super::is_space)) else {
         return false;
     };
     // What stands before an '@' may hold others.
@@ -201,10 +201,6 @@ fn is_public_ipv4(host: &str) -> bool {
         (10 | 127, _) | (169, 254) | (192, 168) | (172, 16..=31)
     );
     (1..=223).contains(&first) && (1..=254).contains(&last) && !is_private
-}
-
-fn is_space(c: char) -> bool {
-    c == '\u{FEFF}' || (c.is_whitespace() && c != '\u{85}')
 }
 
 pub(super) fn is_email(text: &str) -> bool {

@@ -29,8 +29,7 @@ pub(super) fn is_time(text: &str) -> bool {
 
 /// Here the offset is not optional, and `T` may be a space.
 pub(super) fn is_date_time(text: &str) -> bool {
-    let is_separator =
-        |c: char| matches!(c, 't' | 'T' | '\u{FEFF}') || (c.is_whitespace() && c != '\u{85}');
+    let is_separator = |c: char| matches!(c, 't' | 'T') || super::is_space(c);
     let mut parts = text.split(is_separator);
     let (Some(date), Some(time), None) = (parts.next(), parts.next(), parts.next()) else {
         return false;
