@@ -124,21 +124,17 @@ fn a_permission_grants_nothing_on_another_host_or_over_clear_text() {
     }
 }
 
-#[test]
-fn what_any_permission_reads_read_all_reads_and_no_write_permission_matches() {
+/// Holds that what any permission of one kind allows, the one for all of that kind allows, and none of the other kind does.
+fn assert_kept_apart(is_kind: fn(&str) -> bool, all: &str, is_other_kind: fn(&str) -> bool) {
     for (_, permissions) in written_scopes() {
-        for read in permissions
-            .iter()
-            .filter(|permission| is_read(&permission.name))
-        {
-            for example in &read.examples.allow {
-                for other in &permissions {
-                    if other.name.ends_with("-read-all") {
-                        assert!(other.allows(example), "{} must allow {example}", other.name);
-                    }
-                    if is_write(&other.name) {
-                        assert!(!other.allows(example), "{} allows {example}", other.name);
-                    }
+        let of_kind = permissions.iter().filter(|one| is_kind(&one.name));
+        for example in of_kind.flat_map(|one| &one.examples.allow) {
+            for other in &permissions {
+                if other.name.ends_with(all) {
+                    assert!(other.allows(example), "{} must allow {example}", other.name);
+                }
+                if is_other_kind(&other.name) {
+                    assert!(!other.allows(example), "{} allows {example}", other.name);
                 }
             }
         }
@@ -146,24 +142,13 @@ fn what_any_permission_reads_read_all_reads_and_no_write_permission_matches() {
 }
 
 #[test]
+fn what_any_permission_reads_read_all_reads_and_no_write_permission_matches() {
+    assert_kept_apart(is_read, "-read-all", is_write);
+}
+
+#[test]
 fn what_any_permission_writes_write_all_writes_and_no_read_permission_matches() {
-    for (_, permissions) in written_scopes() {
-        for write in permissions
-            .iter()
-            .filter(|permission| is_write(&permission.name))
-        {
-            for example in &write.examples.allow {
-                for other in &permissions {
-                    if other.name.ends_with("-write-all") {
-                        assert!(other.allows(example), "{} must allow {example}", other.name);
-                    }
-                    if is_read(&other.name) {
-                        assert!(!other.allows(example), "{} allows {example}", other.name);
-                    }
-                }
-            }
-        }
-    }
+    assert_kept_apart(is_write, "-write-all", is_read);
 }
 
 #[test]

@@ -1,10 +1,12 @@
 //! The compiled form of schemas: nodes that refer to one another by number.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
 use super::Fault;
 use super::format::Format;
-use crate::permissions::pattern::Pattern;
+use crate::permissions::pattern::{Pattern, TooCostly};
 
 /// A node of the [`Schemas`] that it was compiled into.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -31,6 +33,8 @@ pub(super) enum Node {
 /// The keywords of one schema, in the order in which they are evaluated.
 #[derive(Debug, Default)]
 pub(super) struct Keywords {
+    /// The name of the schema that they belong to, for messages.
+    pub(super) owner: Arc<str>,
     pub(super) faults: Faults,
     pub(super) reference: Option<NodeId>,
     pub(super) types: Option<Vec<Type>>,
@@ -83,7 +87,7 @@ pub(super) struct ObjectKeywords {
     pub(super) dependent_required: Vec<(String, Vec<String>)>,
     pub(super) dependent_schemas: Vec<(String, NodeId)>,
     pub(super) properties: Vec<(String, NodeId)>,
-    pub(super) pattern_properties: Vec<(Result<Pattern, Fault>, NodeId)>,
+    pub(super) pattern_properties: Vec<(Result<OwnedPattern, Fault>, NodeId)>,
     pub(super) additional: Option<NodeId>,
     pub(super) unevaluated: Option<NodeId>,
 }
@@ -119,9 +123,7 @@ pub(super) struct NumberKeywords {
 pub(super) struct StringKeywords {
     pub(super) min_length: Option<f64>,
     pub(super) max_length: Option<f64>,
-    pub(super) pattern: Option<Pattern>,
-    /// The pattern as written, for the message when it takes too long.
-    pub(super) pattern_owner: String,
+    pub(super) pattern: Option<OwnedPattern>,
     pub(super) format: Option<Format>,
 }
 
@@ -136,7 +138,24 @@ impl Schemas {
     }
 }
 
+/// A pattern of the schema `owner`.
+#[derive(Debug)]
+pub(super) struct OwnedPattern {
+    pub(super) owner: Arc<str>,
+    pub(super) pattern: Pattern,
+}
+
+impl OwnedPattern {
+    pub(super) fn is_match(&self, text: &str) -> Result<bool, Fault> {
+        self.pattern.is_match(text).map_err(|TooCostly| Fault {
+            schema: self.owner.to_string(),
+            detail: "its pattern takes too long on this request; simplify its lookarounds or backreferences".to_owned(),
+        })
+    }
+}
+
 impl Keywords {
+    /// The first of these keywords that cannot be evaluated.
     pub(super) fn first_fault(&self) -> Option<&Fault> {
         let Faults {
             any,

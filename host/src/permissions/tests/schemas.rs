@@ -129,6 +129,10 @@ async fn references_in_a_circle_are_a_failure_and_take_no_time() {
             "root.json",
             json!({"schemas": {"x": schema}, "rules": [{"any": ["x"]}]}),
         );
-        assert!(sandbox.failure(URL).await.contains("circle"), "{schema}");
+        let failure = sandbox.failure(URL).await;
+        assert!(
+            failure.contains("\"x\"") && failure.contains("circle"),
+            "{schema}: {failure}"
+        );
     }
 }

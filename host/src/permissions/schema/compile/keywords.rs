@@ -8,7 +8,7 @@ use super::super::Fault;
 use super::super::format::Format;
 use super::super::node::{
     ArrayKeywords, Condition, Contains, Keywords, NodeId, NumberKeywords, ObjectKeywords,
-    StringKeywords, Type,
+    OwnedPattern, StringKeywords, Type,
 };
 use super::Compiler;
 use crate::permissions::pattern::Pattern;
@@ -26,6 +26,7 @@ pub(super) struct Reader<'r, 'a> {
 impl<'a> Reader<'_, 'a> {
     pub(super) fn read(&mut self) -> Result<Keywords, Fault> {
         let mut node = Keywords {
+            owner: Arc::clone(&self.owner),
             reference: self.reference()?,
             types: self.get("type").map(types),
             constant: self.get("const").cloned(),
@@ -157,7 +158,7 @@ impl<'a> Reader<'_, 'a> {
             .collect()
     }
 
-    fn pattern(&mut self, key: &str, source: &str) -> Result<Pattern, Fault> {
+    fn pattern(&mut self, key: &str, source: &str) -> Result<OwnedPattern, Fault> {
         let pattern = Pattern::new(source).map_err(|problem| Fault {
             schema: self.owner.to_string(),
             detail: format!(
@@ -165,7 +166,10 @@ impl<'a> Reader<'_, 'a> {
             ),
         })?;
         self.compiler.schemas.can_fail |= !pattern.is_bounded();
-        Ok(pattern)
+        Ok(OwnedPattern {
+            owner: Arc::clone(&self.owner),
+            pattern,
+        })
     }
 
     fn object(&mut self) -> Option<Box<ObjectKeywords>> {
@@ -306,7 +310,6 @@ impl<'a> Reader<'_, 'a> {
             min_length: self.limit("minLength"),
             max_length: self.limit("maxLength"),
             pattern,
-            pattern_owner: self.owner.to_string(),
             format: self
                 .get("format")
                 .and_then(Value::as_str)

@@ -85,7 +85,7 @@ impl Evaluation<'_> {
         self.steps += 1;
         if self.depth >= MAX_DEPTH || self.steps > MAX_STEPS {
             return Err(Fault {
-                schema: "$ref".to_owned(),
+                schema: keywords.owner.to_string(),
                 detail: "evaluation takes too long: references run in circles, or the request is too large".to_owned(),
             });
         }
@@ -244,13 +244,4 @@ impl Evaluation<'_> {
 
 fn raise(fault: Option<&Fault>) -> Result<(), Fault> {
     fault.map_or(Ok(()), |fault| Err(fault.clone()))
-}
-
-fn too_costly(schema: &str) -> Fault {
-    Fault {
-        schema: schema.to_owned(),
-        detail:
-            "its pattern takes too long on this request; simplify its lookarounds or backreferences"
-                .to_owned(),
-    }
 }
