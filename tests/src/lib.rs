@@ -25,6 +25,9 @@ mod binary;
 mod caller;
 mod command;
 mod compile_cache;
+mod components;
+#[cfg(target_os = "linux")]
+mod crash_points;
 mod follow;
 mod gateway;
 mod home;
@@ -37,6 +40,9 @@ use std::time::Duration;
 
 pub use caller::{Agent, Answer, Caller, RequestBuilder};
 pub use command::{Cli, Outcome};
+pub use components::component;
+#[cfg(target_os = "linux")]
+pub use crash_points::{CrashPoint, Interposer, Side};
 pub use follow::Follow;
 pub use gateway::{Gateway, GatewayOptions};
 pub use home::{Home, mode, read_json};
