@@ -51,13 +51,13 @@ pub(super) struct PlacedRule {
     pub(super) index: usize,
 }
 
-/// Schemas by name.
-pub(super) type Schemas = Arc<HashMap<String, Arc<Value>>>;
+/// The schemas that files define, by name.
+pub(super) type Definitions = Arc<HashMap<String, Arc<Value>>>;
 
 /// Everything that a file and its includes define.
 #[derive(Debug, Default)]
 pub(super) struct Merged {
-    pub(super) schemas: Schemas,
+    pub(super) schemas: Definitions,
     pub(super) rules: Vec<PlacedRule>,
 }
 
@@ -143,13 +143,13 @@ pub(super) fn normalise(path: &Path) -> PathBuf {
 struct Loader {
     sources: Vec<Source>,
     /// The schemas of every file that is finished, its includes' too.
-    done: HashMap<PathBuf, Schemas>,
+    done: HashMap<PathBuf, Definitions>,
     stack: Vec<PathBuf>,
     rules: Vec<PlacedRule>,
 }
 
 impl Loader {
-    fn file(&mut self, path: &Path, content: Option<&[u8]>) -> Result<Schemas, CheckError> {
+    fn file(&mut self, path: &Path, content: Option<&[u8]>) -> Result<Definitions, CheckError> {
         if self.stack.iter().any(|open| open == path) {
             let mut chain = self.stack.clone();
             chain.push(path.to_owned());

@@ -18,6 +18,7 @@ pub enum CatalogError {
     /// A value of the wrong type, an empty or a missing one.
     #[error("{place} must be {expected}, found {found}; {REMEDY}")]
     WrongShape {
+        /// Service, indices and keys, for instance `slack[0].scope`.
         place: String,
         expected: &'static str,
         found: &'static str,

@@ -140,33 +140,44 @@ impl Evaluation<'_> {
                 valid &= self.matches(branch, instance, evaluated)?;
             }
         }
+        Ok(self.keywords_of_kind(node, instance, evaluated)? && valid)
+    }
+
+    /// The keywords that mean something for one kind of value only.
+    fn keywords_of_kind(
+        &mut self,
+        node: &Keywords,
+        instance: &Value,
+        evaluated: &mut Evaluated,
+    ) -> Result<bool, Fault> {
         match instance {
             Value::Object(members) => {
                 raise(node.faults.object.as_ref())?;
-                if let Some(object) = &node.object {
-                    valid &= self.object(object, members, evaluated)?;
+                match &node.object {
+                    Some(object) => self.object(object, members, evaluated),
+                    None => Ok(true),
                 }
             }
             Value::Array(items) => {
                 raise(node.faults.array.as_ref())?;
-                if let Some(array) = &node.array {
-                    valid &= self.array(array, items, evaluated)?;
+                match &node.array {
+                    Some(array) => self.array(array, items, evaluated),
+                    None => Ok(true),
                 }
             }
-            Value::Number(value) => {
-                if let Some(number) = &node.number {
-                    valid &= within(number, value);
-                }
-            }
+            Value::Number(value) => Ok(node
+                .number
+                .as_ref()
+                .is_none_or(|number| within(number, value))),
             Value::String(text) => {
                 raise(node.faults.string.as_ref())?;
-                if let Some(string) = &node.string {
-                    valid &= text_matches(string, text)?;
+                match &node.string {
+                    Some(string) => text_matches(string, text),
+                    None => Ok(true),
                 }
             }
-            Value::Null | Value::Bool(_) => {}
+            Value::Null | Value::Bool(_) => Ok(true),
         }
-        Ok(valid)
     }
 
     /// `anyOf`, `allOf` and `oneOf`. What a matching branch evaluated counts for the whole, once all of them are done.

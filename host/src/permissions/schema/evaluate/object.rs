@@ -79,27 +79,28 @@ impl Evaluation<'_> {
                 .own
                 .extend(covered.iter().map(|name| (*name).to_owned()));
         }
-        if let Some(additional) = node.additional {
-            for (name, value) in members
-                .iter()
-                .filter(|(name, _)| !covered.contains(name.as_str()))
-            {
-                if self.part(additional, value)? {
-                    self.note(evaluated, name);
-                } else {
-                    valid = false;
-                }
+        let (schema, left): (_, Vec<_>) = match (node.additional, node.unevaluated) {
+            (Some(additional), _) => {
+                let is_left = |name: &str| !covered.contains(name);
+                (
+                    additional,
+                    members.iter().filter(|(name, _)| is_left(name)).collect(),
+                )
             }
-        } else if let Some(unevaluated) = node.unevaluated {
-            for (name, value) in members {
-                if evaluated.contains(name) {
-                    continue;
-                }
-                if self.part(unevaluated, value)? {
-                    self.note(evaluated, name);
-                } else {
-                    valid = false;
-                }
+            (None, Some(unevaluated)) => {
+                let is_left = |name: &str| !evaluated.contains(name);
+                (
+                    unevaluated,
+                    members.iter().filter(|(name, _)| is_left(name)).collect(),
+                )
+            }
+            (None, None) => return Ok(true),
+        };
+        for (name, value) in left {
+            if self.part(schema, value)? {
+                self.note(evaluated, name);
+            } else {
+                valid = false;
             }
         }
         Ok(valid)
