@@ -4,6 +4,7 @@ use std::future::{pending, poll_fn};
 use std::hint::black_box;
 use std::task::Poll;
 
+use mngr_extension::bindings::wasi::clocks::monotonic_clock;
 use mngr_extension::{Context, Extension, Failure, Manifest, Request, Response, Route, log};
 
 const ALLOCATION: usize = 1024 * 1024;
@@ -33,7 +34,10 @@ impl Extension for Hostile {
             Some("spin") => spin(),
             Some("allocate") => Ok(Response::text(200, format!("{}\n", allocate()))),
             Some("error") => Err(Failure::new("the disk of the moon is full")),
-            Some("sleep") => pending().await,
+            Some("sleep") => {
+                monotonic_clock::wait_for(u64::MAX).await;
+                Ok(Response::empty(204))
+            }
             Some("log") => {
                 log::warn("\u{1b}[31mred\u{7} and\nsecond line");
                 Ok(Response::text(200, "logged\n"))
