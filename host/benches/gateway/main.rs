@@ -1,6 +1,6 @@
 //! What the gateway costs, beside the least that the same answer can cost on this machine at this moment.
 //!
-//! `cargo bench -p mngr-latchkey` measures for about a minute and a half and prints one table; `-- --quick` is a smoke
+//! `cargo bench -p mngr-latchkey` measures for about a minute and prints one table; `-- --quick` is a smoke
 //! run whose numbers mean little. Compared sides take turns, so that a change of the machine's mood meets both; of the
 //! rounds of each the median counts. The exit code tells whether the measurements succeeded, not what they showed.
 
@@ -24,6 +24,7 @@ type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 const FULL: Effort = Effort {
     rounds: 3,
     round: Duration::from_secs(3),
+    durable_round: Duration::from_millis(500),
     warm_up: Duration::from_secs(1),
     starts: 20,
     cold_starts: 3,
@@ -33,6 +34,7 @@ const FULL: Effort = Effort {
 const QUICK: Effort = Effort {
     rounds: 1,
     round: Duration::from_millis(200),
+    durable_round: Duration::from_millis(100),
     warm_up: Duration::from_millis(100),
     starts: 2,
     cold_starts: 1,

@@ -16,6 +16,8 @@ use crate::wire::{Connection, Outline, Response};
 pub struct Effort {
     pub rounds: usize,
     pub round: Duration,
+    /// Shorter: every operation leaves a file behind, which some file systems take milliseconds to remove.
+    pub durable_round: Duration,
     pub warm_up: Duration,
     pub starts: usize,
     pub cold_starts: usize,
@@ -31,17 +33,21 @@ const LONGEST_START: Duration = Duration::from_millis(60);
 pub async fn all(effort: &Effort) -> Outcome<Vec<Row>> {
     let home = Home::new()?;
     let callers = Callers::create(&home).await?;
+    progress("idle memory");
     // The first start compiles, which leaves memory behind that later ones never ask for.
     let (_, compiled) = idle_gateway(&home).await?;
     let (gateway, idle) = idle_gateway(&home).await?;
 
     let mut rows = Vec::new();
+    progress("GET /permissions/self");
     let own = callers.agent_get("/permissions/self");
     rows.extend(beside_plain(effort, &gateway, "GET /permissions/self", own, 0.5).await?);
+    progress("GET /permission-requests");
     callers.fill_list(&gateway).await?;
     let list = callers.admin_get("/permission-requests");
     let name = format!("GET /permission-requests, {PENDING_REQUESTS} pending");
     rows.extend(beside_plain(effort, &gateway, &name, list, 1.0 / 3.0).await?);
+    progress("POST /permission-requests");
     rows.extend(durable_writes(effort, &home, &gateway, &callers).await?);
 
     let loaded = gateway.resident()?;
@@ -61,8 +67,10 @@ pub async fn all(effort: &Effort) -> Outcome<Vec<Row>> {
     }
     gateway.stop().await?;
 
-    rows.push(warm_starts(effort, &home, &callers).await?);
+    progress("starts");
+    rows.push(warm_starts(effort).await?);
     rows.push(cold_starts(effort).await?);
+    progress("commands");
     for subcommand in ["admin-jwt", "create-agent-env"] {
         let mut times = Vec::new();
         for _ in 0..effort.commands {
@@ -74,6 +82,11 @@ pub async fn all(effort: &Effort) -> Outcome<Vec<Row>> {
         ));
     }
     Ok(rows)
+}
+
+/// For whoever waits; the table alone goes to standard output.
+fn progress(what: &str) {
+    eprintln!("measuring {what}");
 }
 
 /// A gateway that nobody has asked anything for a while.
@@ -231,15 +244,16 @@ async fn durable_writes(
             body_length: response.body.len(),
         },
     };
-    load.round(effort.warm_up).await?;
+    load.round(effort.durable_round).await?;
     let mut rounds = [Vec::new(), Vec::new()];
     let [own, beside] = &mut rounds;
     for _ in 0..effort.rounds {
         let before = gateway.cpu_time()?;
-        let round = load.round(effort.round).await?;
+        let round = load.round(effort.durable_round).await?;
         let cpu = gateway.cpu_time()?.saturating_sub(before);
         own.push((cpu.div_f64(round.operations as f64), round));
-        let (directory, content, duration) = (bare.clone(), Arc::clone(&content), effort.round);
+        let (directory, content, duration) =
+            (bare.clone(), Arc::clone(&content), effort.durable_round);
         let round =
             tokio::task::spawn_blocking(move || fsync::round(&directory, &content, duration));
         beside.push((Duration::ZERO, round.await??));
@@ -259,13 +273,14 @@ async fn durable_writes(
 }
 
 /// From exec to the first answer, again and again in one home.
-async fn warm_starts(effort: &Effort, home: &Home, callers: &Callers) -> Outcome<Row> {
-    // Pending requests are nothing that a start reads, but thousands of them are no everyday state either.
-    std::fs::remove_dir_all(home.path("permission_requests"))?;
+async fn warm_starts(effort: &Effort) -> Outcome<Row> {
+    let home = Home::new()?;
+    let callers = Callers::create(&home).await?;
     let request = callers.agent_get("/permissions/self");
+    start(&home, &request).await?;
     let mut times = Vec::new();
     for _ in 0..effort.starts {
-        times.push(start(home, &request).await?);
+        times.push(start(&home, &request).await?);
     }
     let row = Row::of_times("exec to first answer, warm compile cache", times);
     let median = row.p50.unwrap_or_default();
