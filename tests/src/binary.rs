@@ -4,8 +4,11 @@ use std::path::PathBuf;
 
 const NAME: &str = "mngr-latchkey";
 
-/// The program, which exists.
-pub(crate) fn path() -> PathBuf {
+/// The program under test.
+///
+/// # Panics
+/// When it has not been built, or `$TEST_BINARY` names no file.
+pub fn path() -> PathBuf {
     if let Some(path) = std::env::var_os("TEST_BINARY") {
         let path = PathBuf::from(path);
         assert!(

@@ -38,6 +38,7 @@ mod tokens;
 
 use std::time::Duration;
 
+pub use binary::path as program;
 pub use caller::{Agent, Answer, Caller, RequestBuilder};
 pub use command::{Cli, Outcome};
 pub use components::component;
