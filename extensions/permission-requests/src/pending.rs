@@ -20,7 +20,8 @@ const JSON: &str = "application/json; charset=utf-8";
 /// A longer list is streamed.
 const BUFFERED_LIMIT: usize = 1024 * 1024;
 const PIECE: usize = 64 * 1024;
-const BODY_LIMIT: usize = 10 * 1024 * 1024;
+/// Far above any body that a person could mean, and small enough to be taken apart in the instance's memory.
+const BODY_LIMIT: usize = 1024 * 1024;
 
 /// The list as it was rendered last.
 #[derive(Debug, Default)]

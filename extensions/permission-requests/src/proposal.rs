@@ -1,5 +1,6 @@
 //! The body of a new request, checked in a fixed order: the first thing that is wrong is the one that is answered.
 
+use mngr_extension::{is_blank, parse_json};
 use serde_json::{Map, Value};
 
 use crate::file_sharing::{Access, InvalidPath, SharedPath};
@@ -103,11 +104,10 @@ impl Wish {
 impl Proposal {
     /// Takes in a request's body. Whether the catalog has what is asked for is another check: [`Proposal::check`].
     pub fn parse(body: &[u8]) -> Result<Self, InvalidProposal> {
-        let text = String::from_utf8_lossy(body);
-        if text.trim().is_empty() {
+        if is_blank(body) {
             return Err(InvalidProposal::Empty);
         }
-        let Value::Object(members) = serde_json::from_str(&text)? else {
+        let Value::Object(members) = parse_json(body)? else {
             return Err(InvalidProposal::NotAnObject);
         };
         let agent_id = self::text(&members, "agent_id", "'agent_id'")?;

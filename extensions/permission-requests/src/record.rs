@@ -1,6 +1,6 @@
 //! A pending request as it is stored and shown. Fields that this version does not know are kept and shown.
 
-use mngr_extension::pretty_json;
+use mngr_extension::{parse_json, pretty_json};
 use serde_json::{Map, Value, json};
 
 use crate::effect::{Effect, InvalidEffect};
@@ -41,7 +41,7 @@ impl Record {
 
     /// Takes in a stored document; none when it is no pending request.
     pub fn parse(content: &[u8]) -> Option<Self> {
-        let Value::Object(members) = serde_json::from_slice(content).ok()? else {
+        let Value::Object(members) = parse_json(content).ok()? else {
             return None;
         };
         let text = |name: &str| members.get(name)?.as_str().filter(|text| !text.is_empty());
@@ -128,6 +128,16 @@ mod tests {
                 && document.ends_with(b"\n}\n")
         );
         assert_eq!(Record::parse(&document), Some(record));
+    }
+
+    #[test]
+    fn a_text_that_was_cut_within_a_character_does_not_hide_its_record() {
+        let document = record().to_document().expect("JSON");
+        let cut = String::from_utf8(document)
+            .expect("text")
+            .replace("\"r\"", r#""r\ud83d""#);
+        let record = Record::parse(cut.as_bytes()).expect("a record");
+        assert_eq!(record.0["rationale"], json!("r\u{fffd}"));
     }
 
     #[test]

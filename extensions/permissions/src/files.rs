@@ -14,7 +14,8 @@ use crate::refusal::Refusal;
 use crate::rule_body::RuleBody;
 
 const JSON: &str = "application/json; charset=utf-8";
-const BODY_LIMIT: usize = 10 * 1024 * 1024;
+/// Far above any body that a person could mean, and small enough to be taken apart in the instance's memory.
+const BODY_LIMIT: usize = 1024 * 1024;
 const RENDERED_LIMIT: usize = 8 * 1024 * 1024;
 /// Each conflict means that another edit went through, so this many in a row is no bad luck.
 const ATTEMPTS: usize = 1000;

@@ -1,5 +1,6 @@
 //! The body of a rules POST: an array of permission names, or `{"permissions": [...], "schemas": {...}}`.
 
+use mngr_extension::{is_blank, parse_json};
 use serde_json::{Map, Value};
 
 /// Why a body was not accepted.
@@ -43,11 +44,10 @@ pub struct RuleBody {
 impl RuleBody {
     /// Takes in a request's body.
     pub fn parse(body: &[u8]) -> Result<Self, InvalidBody> {
-        let text = String::from_utf8_lossy(body);
-        if text.trim().is_empty() {
+        if is_blank(body) {
             return Err(InvalidBody::Empty);
         }
-        match serde_json::from_str(&text)? {
+        match parse_json(body)? {
             Value::Array(names) => {
                 let permissions = strings(names).ok_or(InvalidBody::NotAString)?;
                 Ok(Self {

@@ -39,6 +39,7 @@ pub mod events;
 mod extension;
 #[cfg(target_family = "wasm")]
 mod isolation;
+mod json;
 pub mod log;
 mod manifest;
 pub mod permission_files;
@@ -48,6 +49,7 @@ mod response;
 pub mod settings;
 
 pub use extension::{Extension, Failure};
+pub use json::{is_blank, parse_json};
 pub use manifest::{Manifest, PermissionFilesAccess, Route};
 pub use request::{BodyError, Request, decode_component};
 pub use response::{ClientGone, Response, Writer, pretty_json};
