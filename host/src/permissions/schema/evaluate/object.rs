@@ -79,23 +79,14 @@ impl Evaluation<'_> {
                 .own
                 .extend(covered.iter().map(|name| (*name).to_owned()));
         }
-        let (schema, left): (_, Vec<_>) = match (node.additional, node.unevaluated) {
-            (Some(additional), _) => {
-                let is_left = |name: &str| !covered.contains(name);
-                (
-                    additional,
-                    members.iter().filter(|(name, _)| is_left(name)).collect(),
-                )
-            }
-            (None, Some(unevaluated)) => {
-                let is_left = |name: &str| !evaluated.contains(name);
-                (
-                    unevaluated,
-                    members.iter().filter(|(name, _)| is_left(name)).collect(),
-                )
-            }
-            (None, None) => return Ok(true),
+        let Some(schema) = node.additional.or(node.unevaluated) else {
+            return Ok(true);
         };
+        let is_left = |name: &str| match node.additional {
+            Some(_) => !covered.contains(name),
+            None => !evaluated.contains(name),
+        };
+        let left: Vec<_> = members.iter().filter(|(name, _)| is_left(name)).collect();
         for (name, value) in left {
             if self.part(schema, value)? {
                 self.note(evaluated, name);
