@@ -3,8 +3,8 @@
 
 use mngr_extension::permission_files::{self, Boundary};
 use mngr_extension::{
-    Context, Extension, Failure, Manifest, PermissionFilesAccess, Request, Response, Route, catalog,
-    documents, events, settings,
+    Context, Extension, Failure, Manifest, PermissionFilesAccess, Request, Response, Route,
+    catalog, documents, events, settings,
 };
 
 const COLLECTION: &str = "permission_requests/v2";

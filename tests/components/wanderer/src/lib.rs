@@ -10,7 +10,13 @@ struct Wanderer;
 impl Extension for Wanderer {
     fn manifest() -> Manifest {
         [
-            "read", "write", "list", "environment", "arguments", "connect", "good",
+            "read",
+            "write",
+            "list",
+            "environment",
+            "arguments",
+            "connect",
+            "good",
         ]
         .into_iter()
         .fold(
