@@ -386,3 +386,58 @@ async fn an_answer_to_head_has_no_body() {
         .await;
     raw.answer().await.expect(200);
 }
+
+#[tokio::test]
+async fn trailers_harm_nobody() {
+    let gateway = Gateway::start().await;
+    let body = ask("slack-api", []).to_string();
+    let mut raw = gateway.raw().await;
+    let more = "trailer: x-trailer\r\ntransfer-encoding: chunked\r\n";
+    let chunk = format!("{:x}\r\n{body}\r\n0\r\nx-trailer: 1\r\n\r\n", body.len());
+    raw.send(head(&gateway.admin(), "POST /permission-requests", more) + &chunk)
+        .await;
+    raw.answer().await.expect(201);
+    raw.send(head(
+        &gateway.admin(),
+        "GET /permissions/self",
+        "trailer: x\r\nte: trailers\r\n",
+    ))
+    .await;
+    raw.answer().await.expect(200);
+}
+
+#[tokio::test]
+async fn an_old_client_is_answered_and_let_go() {
+    let gateway = Gateway::start().await;
+    let mut raw = gateway.raw().await;
+    raw.send(format!(
+        "GET /permissions/self HTTP/1.0\r\n{}\r\n",
+        gateway.admin().header_lines()
+    ))
+    .await;
+    raw.answer().await.expect(200);
+    assert!(raw.until_closed().await.is_empty());
+}
+
+#[tokio::test]
+async fn a_follow_stream_can_be_asked_for_on_a_used_connection() {
+    let gateway = Gateway::start().await;
+    let admin = gateway.admin();
+    let id = admin
+        .post("/permission-requests", ask("slack-api", []))
+        .await
+        .expect(201)
+        .id();
+    let mut raw = gateway.raw().await;
+    raw.send(
+        head(&admin, "GET /nowhere", "") + &head(&admin, "GET /permission-requests?follow=1", ""),
+    )
+    .await;
+    raw.answer().await.expect(404);
+    raw.answer_head().await.expect(200);
+    // The stream is as long as the gateway lives; then it ends as a chunked body should.
+    let (status, _) = gateway.terminate().await;
+    assert_eq!(status.code(), Some(0));
+    let rest = String::from_utf8(raw.until_closed().await).unwrap();
+    assert!(rest.contains(&id) && rest.ends_with("0\r\n\r\n"), "{rest}");
+}
