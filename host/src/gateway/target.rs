@@ -51,8 +51,12 @@ impl Target {
         if raw.len() > LONGEST_TARGET {
             return Err(TargetError::TooLong);
         }
-        let url = Url::parse(&format!("{SELF_ORIGIN}{raw}"))
-            .map_err(|error| TargetError::Malformed(error.to_string()))?;
+        let (path, query) = raw.split_at(raw.find('?').unwrap_or(raw.len()));
+        let url = Url::parse(&format!(
+            "{SELF_ORIGIN}{}{query}",
+            without_dot_segments(path)
+        ))
+        .map_err(|error| TargetError::Malformed(error.to_string()))?;
         // A path that began with `/` cannot have changed the origin; a parser that thought so must not be followed.
         if !url.as_str().starts_with(SELF_ORIGIN) || url.fragment().is_some() {
             return Err(TargetError::Form);
@@ -84,6 +88,40 @@ impl Target {
     }
 }
 
+/// The path with `.` and `..` resolved. The URL parser does so too, but for a `..` after a segment like `C:`, which it keeps
+/// under every scheme where the standard does so for files alone.
+fn without_dot_segments(path: &str) -> String {
+    let mut kept: Vec<&str> = Vec::new();
+    let mut segments = path.split(['/', '\\']).skip(1).peekable();
+    while let Some(segment) = segments.next() {
+        match dots(segment) {
+            0 => {
+                kept.push(segment);
+                continue;
+            }
+            2 => drop(kept.pop()),
+            _ => {}
+        }
+        if segments.peek().is_none() {
+            kept.push("");
+        }
+    }
+    format!("/{}", kept.join("/"))
+}
+
+/// How many dots the segment consists of, encoded ones included, if there are one or two and nothing else.
+fn dots(segment: &str) -> usize {
+    const ENCODED: usize = "%2e".len();
+    if segment.len() > 2 * ENCODED || !segment.starts_with(['.', '%']) {
+        return 0;
+    }
+    match segment.to_ascii_lowercase().replace("%2e", ".").as_str() {
+        "." => 1,
+        ".." => 2,
+        _ => 0,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -105,6 +143,15 @@ mod tests {
             ("/a?b=%20&c=d", "/a?b=%20&c=d"),
             ("/a?../b", "/a?../b"),
             ("/..", "/"),
+            ("/a/..", "/"),
+            ("/a/b/..", "/a/"),
+            ("/a/.", "/a/"),
+            ("/a//..", "/a/"),
+            ("/C:/../a", "/a"),
+            ("/a/C:/%2e%2E/../b", "/b"),
+            ("/a/c|/..", "/a/"),
+            ("/a/...", "/a/..."),
+            ("/a/%2e%2e%2e", "/a/%2e%2e%2e"),
         ] {
             assert_eq!(normalise(target).as_deref(), Ok(normal), "{target}");
         }
@@ -137,6 +184,7 @@ mod tests {
             if let Ok(uri) = path.parse::<Uri>()
                 && let Ok(target) = Target::normalise(&Method::GET, &uri)
             {
+                proptest::prop_assert!(target.path().split('/').all(|segment| dots(segment) == 0));
                 let (path, query) = (target.path().to_owned(), target.query().map(str::to_owned));
                 let uri = target.into_uri();
                 proptest::prop_assert_eq!(uri.path(), path);
