@@ -111,7 +111,11 @@ pub(crate) fn install(directory: &Path) -> Result<(), StorageError> {
 }
 
 fn install_file(path: &Path, content: &[u8]) -> Result<(), StorageError> {
-    if std::fs::read(path).is_ok_and(|present| present == content) {
+    let length = u64::try_from(content.len()).unwrap_or(u64::MAX);
+    // Whatever cannot be read, or is something else than a file, is replaced.
+    if let Ok(Some((present, _))) = durable::read(path, length)
+        && present == content
+    {
         return Ok(());
     }
     durable::write(path, content, 0o600)

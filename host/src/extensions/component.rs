@@ -13,16 +13,26 @@ use super::policy::Grants;
 use super::routes::{Pattern, RouteError};
 use super::state::InstanceState;
 use super::v0_1::{self, ExtensionPre, Manifest};
+use crate::store::durable::{self, StorageError};
 use std::sync::Arc;
 
-/// Packages that standard libraries import by habit. They are not provided: calling into them traps.
-const UNPROVIDED: [&str; 2] = ["wasi:filesystem/", "wasi:sockets/"];
+/// Far above any component, in bytes; keeps a mistake from filling the memory.
+const LARGEST: u64 = 256 * 1024 * 1024;
+
+/// What standard libraries import by habit, by the beginning of its name. It is not provided: calling into it traps.
+const UNPROVIDED: [&str; 5] = [
+    "wasi:cli/environment@0.2",
+    "wasi:cli/exit@0.2",
+    "wasi:cli/terminal-",
+    "wasi:filesystem/",
+    "wasi:sockets/",
+];
 
 /// Why a component cannot be loaded.
 #[derive(Debug, thiserror::Error)]
 pub enum ComponentError {
-    #[error("it cannot be read: {0}")]
-    Unreadable(#[from] std::io::Error),
+    #[error(transparent)]
+    Unreadable(#[from] StorageError),
     #[error("it is no WebAssembly component that this gateway can compile: {0}")]
     Invalid(String),
     #[error(
@@ -107,9 +117,12 @@ fn compile(
     runtime: &Runtime,
     path: &Path,
 ) -> Result<(ExtensionPre<InstanceState>, String), ComponentError> {
-    let bytes = std::fs::read(path)?;
+    let (bytes, _) = durable::read(path, LARGEST)?.ok_or_else(|| {
+        // It was there a moment ago.
+        StorageError::new("read", path, std::io::ErrorKind::NotFound.into())
+    })?;
     let component = Component::from_binary(&runtime.engine, &bytes)
-        .map_err(|error| ComponentError::Invalid(error.root_cause().to_string()))?;
+        .map_err(|error| ComponentError::Invalid(one_line(&error.root_cause().to_string())))?;
     check_version(&runtime.engine, &component)?;
     let mut linker = runtime.linker.clone();
     trap_unprovided(&runtime.engine, &component, &mut linker)?;
@@ -118,6 +131,11 @@ fn compile(
         .and_then(ExtensionPre::new)
         .map_err(|error| ComponentError::Imports(format!("{error:#}")))?;
     Ok((pre, sha256(&bytes)))
+}
+
+/// The compiler shows bytes in a column, and the log has one line for one event.
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// Whether the exports are those of the world that this gateway hosts.
@@ -153,7 +171,7 @@ fn trap_unprovided(
 ) -> Result<(), ComponentError> {
     let imports = |error: wasmtime::Error| ComponentError::Imports(format!("{error:#}"));
     for (import, item) in component.component_type().imports(engine) {
-        if !UNPROVIDED.iter().any(|package| import.starts_with(package)) {
+        if !UNPROVIDED.iter().any(|start| import.starts_with(start)) {
             continue;
         }
         let ComponentItem::ComponentInstance(interface) = item.ty else {

@@ -10,7 +10,10 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::v0_1::{Manifest, PermissionFilesAccess};
+use crate::store::durable::{self, StorageError};
 
+/// In bytes; keeps a mistake from filling the memory.
+const LARGEST: u64 = 1024 * 1024;
 const DEFAULT_MEMORY_MIB: usize = 64;
 const DEFAULT_INSTANCES: NonZeroUsize = NonZeroUsize::new(2).unwrap();
 const DEFAULT_BODY_BYTES: u64 = 10 * 1024 * 1024;
@@ -20,15 +23,14 @@ const DEFAULT_BODY_BYTES: u64 = 10 * 1024 * 1024;
 pub(super) enum PolicyError {
     #[error("no policy grants it anything: write {} (for instance `routes = [\"GET /hello\"]`)", .0.display())]
     Missing(PathBuf),
-    #[error("the policy {} cannot be read: {source}", path.display())]
-    Unreadable {
-        path: PathBuf,
-        source: std::io::Error,
-    },
-    #[error("the policy {} is malformed: {source}", path.display())]
+    #[error("its policy cannot be used: {0}")]
+    Unreadable(#[from] StorageError),
+    #[error("the policy {}, line {line}, is malformed: {detail}", path.display())]
     Malformed {
         path: PathBuf,
-        source: Box<toml::de::Error>,
+        line: usize,
+        /// On one line, as the log wants it.
+        detail: String,
     },
 }
 
@@ -80,21 +82,22 @@ impl Default for Grants {
 impl Grants {
     /// The grants in the file beside a component.
     pub(super) fn read(path: &Path) -> Result<Self, PolicyError> {
-        let text = match std::fs::read_to_string(path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                return Err(PolicyError::Missing(path.to_owned()));
-            }
-            Err(source) => {
-                return Err(PolicyError::Unreadable {
-                    path: path.to_owned(),
-                    source,
-                });
-            }
-        };
-        toml::from_str(&text).map_err(|source| PolicyError::Malformed {
+        let (content, _) =
+            durable::read(path, LARGEST)?.ok_or_else(|| PolicyError::Missing(path.to_owned()))?;
+        let text = String::from_utf8(content).map_err(|error| PolicyError::Malformed {
             path: path.to_owned(),
-            source: Box::new(source),
+            line: 1 + line_breaks(error.as_bytes().get(..error.utf8_error().valid_up_to())),
+            detail: "it is not UTF-8".to_owned(),
+        })?;
+        toml::from_str(&text).map_err(|error: toml::de::Error| {
+            let before = error
+                .span()
+                .and_then(|span| text.as_bytes().get(..span.start));
+            PolicyError::Malformed {
+                path: path.to_owned(),
+                line: 1 + line_breaks(before),
+                detail: error.message().replace('\n', "; "),
+            }
         })
     }
 
@@ -127,6 +130,11 @@ impl Grants {
     pub(super) fn allows_route(&self, method: &str, path: &str) -> bool {
         self.routes.contains(&format!("{method} {path}"))
     }
+}
+
+fn line_breaks(text: Option<&[u8]>) -> usize {
+    let bytes = text.unwrap_or_default().iter();
+    bytes.filter(|byte| **byte == b'\n').count()
 }
 
 #[cfg(test)]

@@ -10,7 +10,11 @@ use super::on_blocking_thread;
 use crate::extensions::state::InstanceState;
 use crate::extensions::v0_1::{catalog, types};
 use crate::permissions::catalog::validate;
+use crate::store::durable;
 use crate::store::stamp::Stamp;
+
+/// Far above any catalog, in bytes; keeps a mistake from filling the memory.
+const LARGEST: u64 = 64 * 1024 * 1024;
 
 /// What was read, and what it is known as; an unusable file is remembered with what is wrong with it.
 #[derive(Clone)]
@@ -53,8 +57,10 @@ impl CatalogFile {
             )
         };
         let read = || {
-            let stamp = Stamp::of(&self.path)?;
-            Ok::<_, std::io::Error>((stamp, std::fs::read(&self.path)?))
+            let stamp = Stamp::of(&self.path).map_err(|error| error.to_string())?;
+            let found = durable::read(&self.path, LARGEST).map_err(|error| error.to_string())?;
+            let (content, _) = found.ok_or("it is missing")?;
+            Ok::<_, String>((stamp, content))
         };
         let (stamp, content) = match read() {
             Ok((stamp, content)) => match validate(&content) {
