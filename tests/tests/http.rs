@@ -441,3 +441,18 @@ async fn a_follow_stream_can_be_asked_for_on_a_used_connection() {
     let rest = String::from_utf8(raw.until_closed().await).unwrap();
     assert!(rest.contains(&id) && rest.ends_with("0\r\n\r\n"), "{rest}");
 }
+
+#[tokio::test]
+async fn a_request_names_one_host() {
+    let gateway = Gateway::start().await;
+    let headers = gateway.admin().header_lines();
+    for hosts in ["", "host: a\r\nhost: b\r\n"] {
+        let mut raw = gateway.raw().await;
+        raw.send(format!("GET / HTTP/1.1\r\n{hosts}{headers}\r\n"))
+            .await;
+        raw.answer().await.expect(400);
+    }
+    let mut raw = gateway.raw().await;
+    raw.send(format!("GET / HTTP/1.0\r\n{headers}\r\n")).await;
+    raw.answer().await.expect(200);
+}

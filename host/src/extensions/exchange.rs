@@ -19,12 +19,15 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use wasmtime_wasi_http::{Error, WasiBody};
 
 use super::state::RequestId;
+use crate::store::stamp::Stamp;
 
 /// A request for an extension: method, normalised path and query, and headers that an extension may see.
 pub struct ExtensionRequest {
     pub request: http::Request<Incoming>,
     /// The permissions file that allowed it.
     pub permissions_config: Arc<Path>,
+    /// That file as it stood then.
+    pub permissions_stamp: Stamp,
     pub id: RequestId,
 }
 

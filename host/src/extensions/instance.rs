@@ -225,6 +225,7 @@ impl Service<'_> {
         };
         let in_progress = InProgress {
             permissions_config: request.permissions_config,
+            permissions_stamp: request.permissions_stamp,
             gone: client.gone.clone(),
         };
         let body_limited = request

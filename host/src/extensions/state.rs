@@ -13,6 +13,7 @@ use wasmtime_wasi_http::{WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks, 
 
 use super::capabilities::{Capabilities, StandardStream};
 use super::engine::TICK;
+use crate::store::stamp::Stamp;
 
 /// How long a guest may run without returning to its event loop before it is ended.
 const LONGEST_TURN: std::time::Duration = std::time::Duration::from_secs(1);
@@ -23,6 +24,7 @@ pub(super) type RequestId = u64;
 /// The host's view of one request that the instance is answering.
 pub(super) struct InProgress {
     pub(super) permissions_config: Arc<Path>,
+    pub(super) permissions_stamp: Stamp,
     /// Cancelled when nobody waits for the response any more.
     pub(super) gone: CancellationToken,
 }

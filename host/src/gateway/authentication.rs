@@ -9,6 +9,7 @@ use subtle::ConstantTimeEq;
 
 use super::headers;
 use crate::store::keys::SigningKey;
+use crate::store::stamp::Stamp;
 use crate::store::tokens::{OverrideError, OverrideVerifier};
 
 /// Why a caller is refused. The display is the client's error message.
@@ -27,8 +28,8 @@ pub(super) enum AuthenticationError {
 /// The permissions file of one request.
 pub(super) struct AppliedPermissions {
     pub(super) path: Arc<Path>,
-    /// No file of that name exists; only the default one may be missing.
-    pub(super) is_missing: bool,
+    /// The file as it stands; only the default one may be missing.
+    pub(super) stamp: Stamp,
 }
 
 /// The gateway's secrets, and the default for callers without a token.
@@ -76,10 +77,8 @@ impl Authentication {
         let mut tokens = headers.get_all(headers::OVERRIDE).iter();
         let Some(token) = tokens.next() else {
             let path = Arc::clone(&self.default_permissions);
-            return Ok(AppliedPermissions {
-                is_missing: !path.exists(),
-                path,
-            });
+            let stamp = Stamp::of(&path).unwrap_or_else(|_| Stamp::never());
+            return Ok(AppliedPermissions { path, stamp });
         };
         if tokens.next().is_some() {
             return Err(AuthenticationError::Repeated);
@@ -88,13 +87,9 @@ impl Authentication {
         let path = self
             .verifier
             .verify(&String::from_utf8_lossy(token.as_bytes()))?;
-        if path.is_file() {
-            Ok(AppliedPermissions {
-                path,
-                is_missing: false,
-            })
-        } else {
-            Err(AuthenticationError::MissingFile(path.to_path_buf()))
+        match Stamp::of(&path) {
+            Ok(stamp) if stamp.is_file() => Ok(AppliedPermissions { path, stamp }),
+            _ => Err(AuthenticationError::MissingFile(path.to_path_buf())),
         }
     }
 }

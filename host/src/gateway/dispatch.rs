@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use http::header::CONTENT_LENGTH;
-use http::{HeaderMap, Method, Request};
+use http::header::{CONTENT_LENGTH, HOST};
+use http::uri::PathAndQuery;
+use http::{HeaderMap, Method, Request, Version};
 use hyper::body::Incoming;
 
 use super::authentication::{AppliedPermissions, Authentication, AuthenticationError};
@@ -63,14 +64,21 @@ impl Dispatcher {
     }
 
     async fn decide(&self, request: Request<Incoming>, id: u64) -> Reply {
+        // RFC 9112 section 3.2.
+        if request.version() == Version::HTTP_11
+            && request.headers().get_all(HOST).iter().count() != 1
+        {
+            return TargetError::Host.into();
+        }
         if let Err(refused) = self.authentication.check_password(request.headers()) {
             return refused.into();
         }
-        if *request.method() == Method::GET && request.uri() == "/" {
+        // As it was sent, query included: neither of these has one.
+        let target = request.uri().path_and_query().map(PathAndQuery::as_str);
+        if *request.method() == Method::GET && target == Some("/") {
             return reply::health();
         }
-        let path = request.uri().path();
-        if matches!(path, "/latchkey" | "/latchkey/") || path.starts_with("/gateway/") {
+        if target.is_some_and(is_third_party_call) {
             return reply::third_party_calls_unavailable();
         }
         match self.check(request).await {
@@ -101,7 +109,7 @@ impl Dispatcher {
             .permissions(request.headers())
             .map_err(Refusal::Authentication)?;
         headers::remove_private(request.headers_mut());
-        if permissions.is_missing && self.allow_missing_permissions {
+        if permissions.stamp.is_missing() && self.allow_missing_permissions {
             return Ok((request, target, permissions));
         }
         let headers = request
@@ -110,7 +118,8 @@ impl Dispatcher {
             .map(|(name, value)| (name.as_str(), value.as_bytes()));
         let checked =
             permissions::Request::new(request.method().as_str(), target.url(), headers, None, None);
-        match self.engine.decide(&permissions.path, &checked).await {
+        let AppliedPermissions { path, stamp } = &permissions;
+        match self.engine.decide_at(path, stamp, &checked).await {
             Ok(Decision::Allowed) => Ok((request, target, permissions)),
             Ok(Decision::Denied) => Err(Refusal::Denied),
             Err(error) => Err(Refusal::Check(error)),
@@ -140,6 +149,7 @@ impl Dispatcher {
             .answer(ExtensionRequest {
                 request,
                 permissions_config: permissions.path,
+                permissions_stamp: permissions.stamp,
                 id,
             })
             .await;
@@ -150,6 +160,10 @@ impl Dispatcher {
             Answer::Unavailable => reply::unavailable(route.extension()),
         }
     }
+}
+
+fn is_third_party_call(target: &str) -> bool {
+    matches!(target, "/latchkey" | "/latchkey/") || target.starts_with("/gateway/")
 }
 
 fn header_bytes(headers: &HeaderMap) -> usize {

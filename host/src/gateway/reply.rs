@@ -92,7 +92,9 @@ impl From<TargetError> for Reply {
     fn from(target: TargetError) -> Self {
         let status = match target {
             TargetError::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
-            TargetError::Form | TargetError::Malformed(_) => StatusCode::BAD_REQUEST,
+            TargetError::Form | TargetError::Host | TargetError::Malformed(_) => {
+                StatusCode::BAD_REQUEST
+            }
             TargetError::TooLong => StatusCode::URI_TOO_LONG,
         };
         let mut reply = error(status, &target.to_string());

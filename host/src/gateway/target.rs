@@ -22,6 +22,8 @@ pub(super) enum TargetError {
     Form,
     #[error("The request target is longer than {LONGEST_TARGET} bytes.")]
     TooLong,
+    #[error("The request must have one Host header.")]
+    Host,
     #[error("The request target cannot be parsed: {0}.")]
     Malformed(String),
 }

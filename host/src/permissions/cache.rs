@@ -11,6 +11,7 @@ use super::builtin::BuiltinSchemas;
 use super::decision::Ruleset;
 use super::error::CheckError;
 use super::include::{self, Source};
+use crate::store::stamp::Stamp;
 
 /// Every agent has a file of its own; this is far more than one machine serves.
 const CAPACITY: usize = 4096;
@@ -35,10 +36,10 @@ impl Cache {
         }
     }
 
-    /// The rules at `path` when they are known and still hold.
-    pub(super) fn fresh(&self, path: &Path) -> Option<Outcome> {
+    /// The rules at `path`, whose stamp is `now`, when they are known and still hold.
+    pub(super) fn fresh(&self, path: &Path, now: &Stamp) -> Option<Outcome> {
         let entry = self.entries.get(path)?;
-        entry.is_current().then(|| entry.outcome.clone())
+        entry.is_current(now).then(|| entry.outcome.clone())
     }
 
     /// The rules at `path`, read and compiled as far as needed. Blocking.
@@ -65,10 +66,14 @@ impl Entry {
         }
     }
 
-    fn is_current(&self) -> bool {
-        self.sources
-            .iter()
-            .all(|source| source.stamp.is_current(&source.path))
+    /// `now` is the stamp of the file itself, which is the first of the sources.
+    fn is_current(&self, now: &Stamp) -> bool {
+        self.sources.split_first().is_some_and(|(file, includes)| {
+            file.stamp.is_same(now)
+                && includes
+                    .iter()
+                    .all(|include| include.stamp.is_current(&include.path))
+        })
     }
 
     /// The same with stamps of now; `None` when a content has changed.
@@ -97,12 +102,16 @@ mod tests {
 
     const NOBODY: &str = r#"{"rules": []}"#;
 
+    fn fresh(cache: &Cache, path: &Path) -> Option<Outcome> {
+        cache.fresh(path, &Stamp::of(path).expect("a stamp"))
+    }
+
     /// Loads until a look at the stamps is enough.
     fn settle(cache: &Cache, path: &Path) -> Outcome {
         let deadline = Instant::now() + Duration::from_secs(10);
         loop {
             let loaded = cache.load(path);
-            if cache.fresh(path).is_some() {
+            if fresh(cache, path).is_some() {
                 return loaded;
             }
             assert!(Instant::now() < deadline, "{path:?} does not settle");
@@ -118,7 +127,7 @@ mod tests {
         fs::write(&path, NOBODY).expect("written");
         let first = settle(&cache, &path).expect("rules");
         fs::write(&path, NOBODY).expect("written");
-        assert!(cache.fresh(&path).is_none(), "the file was written");
+        assert!(fresh(&cache, &path).is_none(), "the file was written");
         let same = settle(&cache, &path).expect("rules");
         assert!(Arc::ptr_eq(&first, &same));
         fs::write(&path, format!("{NOBODY} ")).expect("written");
@@ -133,10 +142,10 @@ mod tests {
         let cache = Cache::new(BuiltinSchemas::none());
         settle(&cache, &path).expect("no rules");
         fs::create_dir(&path).expect("a directory");
-        assert!(cache.fresh(&path).is_none(), "something is there now");
+        assert!(fresh(&cache, &path).is_none(), "something is there now");
         settle(&cache, &path).expect_err("a directory is no file");
         fs::remove_dir(&path).expect("removed");
-        assert!(cache.fresh(&path).is_none(), "nothing is there now");
+        assert!(fresh(&cache, &path).is_none(), "nothing is there now");
         cache.load(&path).expect("no rules");
     }
 }

@@ -25,6 +25,8 @@ use std::sync::Arc;
 use cache::Cache;
 use decision::Ruleset;
 
+use crate::store::stamp::Stamp;
+
 pub use builtin::BuiltinSchemas;
 pub use decision::Decision;
 pub use error::CheckError;
@@ -49,7 +51,18 @@ impl Engine {
 
     /// Decides `request` by the file at `config`; a file that is missing allows nothing. Must run within a tokio runtime.
     pub async fn decide(&self, config: &Path, request: &Request) -> Result<Decision, CheckError> {
-        let rules = match self.cache.fresh(config) {
+        let stamp = Stamp::of(config).unwrap_or_else(|_| Stamp::never());
+        self.decide_at(config, &stamp, request).await
+    }
+
+    /// The same for a caller that has just taken the file's stamp.
+    pub async fn decide_at(
+        &self,
+        config: &Path,
+        stamp: &Stamp,
+        request: &Request,
+    ) -> Result<Decision, CheckError> {
+        let rules = match self.cache.fresh(config, stamp) {
             Some(rules) => rules?,
             None => {
                 let (cache, path) = (Arc::clone(&self.cache), config.to_owned());

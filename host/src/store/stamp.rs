@@ -17,6 +17,7 @@ struct State {
     size: u64,
     modified: (i64, i64),
     changed: (i64, i64),
+    is_file: bool,
 }
 
 /// What `stat` said of a path before its content was read; absence is a state too.
@@ -52,6 +53,7 @@ impl Stamp {
             size: metadata.size(),
             modified: (metadata.mtime(), metadata.mtime_nsec()),
             changed: (metadata.ctime(), metadata.ctime_nsec()),
+            is_file: metadata.is_file(),
         };
         Self {
             state: Some(state),
@@ -66,6 +68,16 @@ impl Stamp {
             state: None,
             settled: false,
         }
+    }
+
+    /// Whether there was nothing at the path.
+    pub fn is_missing(&self) -> bool {
+        self.state.is_none() && self.settled
+    }
+
+    /// Whether it is the stamp of a regular file.
+    pub fn is_file(&self) -> bool {
+        self.state.is_some_and(|state| state.is_file)
     }
 
     /// Whether content read after this stamp is what the path still holds. One `stat`; false when that fails.

@@ -3,6 +3,7 @@
 //! The only writes are replacements under the version that was read, serialised with every other writer by the store. A path
 //! is resolved here, at each call; what an extension holds is never trusted.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -85,10 +86,11 @@ impl PermissionFiles {
         }
     }
 
-    fn cached(&self, path: &Arc<Path>) -> Option<Arc<Applied>> {
+    /// The file that stood at `path` when its stamp was `now`, if it has been read.
+    fn cached(&self, path: &Arc<Path>, now: &Stamp) -> Option<Arc<Applied>> {
         self.applied
             .get(path)
-            .filter(|applied| applied.stamp.is_current(path))
+            .filter(|applied| applied.stamp.is_same(now))
     }
 
     fn read_applied(&self, path: Arc<Path>) -> Result<Arc<Applied>, Error> {
@@ -102,9 +104,12 @@ impl PermissionFiles {
 }
 
 fn read_existing(path: &Path) -> Result<Reading, Error> {
+    let missing = || Error::Missing(path.to_string_lossy().into_owned());
     match permissions_file::read(path) {
         Ok(Some(reading)) => Ok(reading),
-        Ok(None) => Err(Error::Missing(path.to_string_lossy().into_owned())),
+        Ok(None) => Err(missing()),
+        // A path that goes on below a file leads nowhere.
+        Err(error) if error.kind() == ErrorKind::NotADirectory => Err(missing()),
         Err(error) => Err(Error::from(&error)),
     }
 }
@@ -172,17 +177,19 @@ impl permission_files::HostWithStore<InstanceState> for HasSelf<InstanceState> {
             Ok(services) => services,
             Err(refused) => return Ok(Err(refused)),
         };
-        let path = accessor.with(|mut access| {
+        let applied = accessor.with(|mut access| {
             let id = RequestId::from_str_radix(&request_id, 16).ok()?;
-            Some(Arc::clone(
-                &access.get().requests.get(&id)?.permissions_config,
+            let request = access.get().requests.get(&id)?;
+            Some((
+                Arc::clone(&request.permissions_config),
+                request.permissions_stamp,
             ))
         });
-        let Some(path) = path else {
+        let Some((path, stamp)) = applied else {
             // No request of this instance: there is no file that applies to it.
             return Ok(Err(Error::Missing(format!("(request {request_id})"))));
         };
-        let applied = match services.permission_files.cached(&path) {
+        let applied = match services.permission_files.cached(&path, &stamp) {
             Some(applied) => Ok(applied),
             None => {
                 on_blocking_thread(move || services.permission_files.read_applied(path)).await?
@@ -317,6 +324,17 @@ mod tests {
         assert_eq!(
             outer.resolve(&text(&path), Within::LatchkeyDirectory).ok(),
             Some(path)
+        );
+    }
+
+    #[test]
+    fn nothing_is_below_a_file() {
+        let temporary = tempfile::tempdir().unwrap();
+        let file = temporary.path().join("x.json");
+        std::fs::write(&file, "{}").unwrap();
+        let below = file.join("y.json");
+        assert!(
+            matches!(read_existing(&below), Err(Error::Missing(path)) if Path::new(&path) == below)
         );
     }
 
