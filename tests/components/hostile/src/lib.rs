@@ -1,8 +1,7 @@
 //! A component that fails: each route below `/hostile/` is one way to go wrong, and `/hostile/good` is none.
 
-use std::future::{pending, poll_fn};
+use std::future::pending;
 use std::hint::black_box;
-use std::task::Poll;
 
 use mngr_extension::bindings::wasi::clocks::monotonic_clock;
 use mngr_extension::{Context, Extension, Failure, Manifest, Request, Response, Route, log};
@@ -21,7 +20,7 @@ impl Extension for Hostile {
         .into_iter()
         .fold(
             Manifest::new(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"))
-                .with_route(Route::get("/hostile/cut-stream").streaming())
+                .with_route(Route::get("/hostile/cut-streams").streaming())
                 .with_route(Route::get("/hostile/quiet-stream").streaming()),
             |manifest, way| manifest.with_route(Route::get(format!("/hostile/{way}"))),
         )
@@ -29,7 +28,8 @@ impl Extension for Hostile {
 
     async fn handle(&self, request: Request, _context: Context) -> Result<Response, Failure> {
         match request.path_segments().last().as_deref() {
-            Some("trap") => trap(),
+            // A streaming route, so it is the instance of all open streams that ends.
+            Some("trap" | "cut-streams") => trap(),
             Some("panic") => panics(),
             Some("spin") => spin(),
             Some("allocate") => Ok(Response::text(200, format!("{}\n", allocate()))),
@@ -42,11 +42,6 @@ impl Extension for Hostile {
                 log::warn("\u{1b}[31mred\u{7} and\nsecond line");
                 Ok(Response::text(200, "logged\n"))
             }
-            Some("cut-stream") => Ok(Response::stream(200, "text/plain", async |mut writer| {
-                writer.write("the beginning\n").await?;
-                turn().await;
-                trap()
-            })),
             Some("quiet-stream") => Ok(Response::stream(200, "text/plain", async |mut writer| {
                 writer.write("open\n").await?;
                 pending().await
@@ -55,20 +50,6 @@ impl Extension for Hostile {
             _ => Ok(Response::declined()),
         }
     }
-}
-
-/// Gives way once, so that what was written is on its way to the client.
-async fn turn() {
-    let mut given_way = false;
-    poll_fn(|context| {
-        if given_way {
-            return Poll::Ready(());
-        }
-        given_way = true;
-        context.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
 }
 
 /// Ends the instance without a word, as a compiler's `unreachable` does.
