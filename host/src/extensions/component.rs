@@ -4,8 +4,9 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
-use wasmtime::component::Component;
 use wasmtime::component::types::ComponentItem;
+use wasmtime::component::{Component, ResourceType};
+use wasmtime_wasi::p2::{DynInputStream, DynOutputStream, DynPollable, IoError};
 
 use super::capabilities::{Capabilities, Services};
 use super::engine::Runtime;
@@ -189,9 +190,8 @@ fn trap_unprovided(
                         .map_err(imports)?;
                 }
                 ComponentItem::Resource(_) => {
-                    let resource = wasmtime::component::ResourceType::host::<()>();
                     instance
-                        .resource(name, resource, |_, _| Ok(()))
+                        .resource(name, resource_type(name), |_, _| Ok(()))
                         .map_err(imports)?;
                 }
                 _ => {}
@@ -199,6 +199,18 @@ fn trap_unprovided(
         }
     }
     Ok(())
+}
+
+/// The type behind a resource of an interface that is not provided. The four of `wasi:io` are only passed on there, and must
+/// be the ones that `wasi:io` itself provides; all others nobody ever has.
+fn resource_type(name: &str) -> ResourceType {
+    match name {
+        "input-stream" => ResourceType::host::<DynInputStream>(),
+        "output-stream" => ResourceType::host::<DynOutputStream>(),
+        "pollable" => ResourceType::host::<DynPollable>(),
+        "error" => ResourceType::host::<IoError>(),
+        _ => ResourceType::host::<()>(),
+    }
 }
 
 async fn describe(
