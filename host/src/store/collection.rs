@@ -14,6 +14,11 @@ use super::durable::{self, StorageError};
 use super::stamp::Stamp;
 
 const SUFFIX: &str = ".json";
+/// What all documents of a collection may hold together. A listing is handed over whole, so whoever may add documents
+/// could otherwise make it too large for those who read it.
+const CAPACITY: u64 = 16 * 1024 * 1024;
+/// The size of a collection that has not been listed yet.
+const UNKNOWN: u64 = u64::MAX;
 
 /// Why a document cannot be had or changed.
 #[derive(Debug, thiserror::Error)]
@@ -22,6 +27,12 @@ pub enum CollectionError {
     InvalidName,
     #[error("a document of that name exists")]
     Exists,
+    #[error(
+        "the documents in {} hold {} MiB together, which is all that they may: remove some first",
+        .0.display(),
+        CAPACITY / (1024 * 1024)
+    )]
+    Full(PathBuf),
     #[error(transparent)]
     Storage(#[from] StorageError),
 }
@@ -52,6 +63,8 @@ pub struct Collection {
     cache: Mutex<Option<Cached>>,
     // Two readers that both find the cache stale shall not both read the directory.
     reading: Mutex<()>,
+    /// Bytes in all documents, as far as is known: what others add or remove counts at the next listing.
+    size: AtomicU64,
 }
 
 impl Collection {
@@ -61,6 +74,7 @@ impl Collection {
             directory,
             cache: Mutex::new(None),
             reading: Mutex::new(()),
+            size: AtomicU64::new(UNKNOWN),
         }
     }
 
@@ -106,6 +120,11 @@ impl Collection {
             .iter()
             .filter_map(|file_name| self.read(file_name, &known))
             .collect();
+        let size = documents
+            .iter()
+            .map(|document| document.content.len() as u64)
+            .sum();
+        self.size.store(size, Ordering::Relaxed);
         let listing = match previous {
             Some(previous) if is_equal(&previous.documents, &documents) => {
                 // The stamps may have settled since.
@@ -167,16 +186,48 @@ impl Collection {
     /// Adds a document, durably.
     ///
     /// # Errors
-    /// An invalid name, one that is taken, or a failed write, after which nothing is there.
+    /// An invalid name, one that is taken, a collection that is full, or a failed write, after which nothing is there.
     pub fn put_new(&self, name: &str, content: &[u8]) -> Result<(), CollectionError> {
         let path = self.path(name)?;
         durable::create_dir_all(&self.directory)?;
-        let created = durable::create_new(&path, content, durable::PRIVATE_FILE)?;
-        if created {
-            Ok(())
-        } else {
-            Err(CollectionError::Exists)
+        let length = content.len() as u64;
+        if !self.reserve(length) {
+            // Others may have made room.
+            self.list()?;
+            if !self.reserve(length) {
+                return Err(CollectionError::Full(self.directory.clone()));
+            }
         }
+        match durable::create_new(&path, content, durable::PRIVATE_FILE) {
+            Ok(true) => Ok(()),
+            Ok(false) => {
+                self.release(length);
+                Err(CollectionError::Exists)
+            }
+            Err(error) => {
+                self.release(length);
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Takes room for a document before it is written, so that many writers at once do not overfill the collection.
+    fn reserve(&self, length: u64) -> bool {
+        let with_it = |size: u64| {
+            let size = size.checked_add(length)?;
+            (size <= CAPACITY).then_some(size)
+        };
+        self.size
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, with_it)
+            .is_ok()
+    }
+
+    fn release(&self, length: u64) {
+        let without_it = |size: u64| (size != UNKNOWN).then(|| size.saturating_sub(length));
+        // An unknown size stays unknown.
+        let _ = self
+            .size
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, without_it);
     }
 
     /// Removes a document, durably. False when there is none of that name.
@@ -184,7 +235,13 @@ impl Collection {
     /// # Errors
     /// An invalid name, or a directory that cannot be written.
     pub fn delete(&self, name: &str) -> Result<bool, CollectionError> {
-        Ok(durable::remove(&self.path(name)?)?)
+        let path = self.path(name)?;
+        let length = fs::symlink_metadata(&path).map_or(0, |metadata| metadata.len());
+        let removed = durable::remove(&path)?;
+        if removed {
+            self.release(length);
+        }
+        Ok(removed)
     }
 
     fn path(&self, name: &str) -> Result<PathBuf, CollectionError> {
@@ -294,6 +351,23 @@ mod tests {
         assert_eq!(mode & 0o777, 0o600);
         assert!(!collection.delete("y").unwrap());
         assert_eq!(collection.get("y").unwrap(), None);
+    }
+
+    #[test]
+    fn a_full_collection_takes_no_more_until_something_is_removed() {
+        let root = tempfile::tempdir().unwrap();
+        let collection = Collection::new(root.path().to_owned());
+        let half = vec![b' '; usize::try_from(CAPACITY / 2).unwrap()];
+        collection.put_new("a", &half).unwrap();
+        collection.put_new("b", &half).unwrap();
+        let error = collection.put_new("c", b"{}").unwrap_err();
+        assert!(matches!(error, CollectionError::Full(_)), "{error}");
+        assert!(collection.delete("a").unwrap());
+        collection.put_new("c", &half).unwrap();
+        fs::remove_file(root.path().join("b.json")).unwrap();
+        collection
+            .put_new("d", &half)
+            .expect("another program has made room");
     }
 
     #[test]

@@ -56,6 +56,7 @@ impl From<CollectionError> for documents::Error {
         match error {
             CollectionError::InvalidName => Self::InvalidName,
             CollectionError::Exists => Self::Exists,
+            full @ CollectionError::Full(_) => Self::Storage(full.to_string()),
             CollectionError::Storage(error) => Self::Storage(error.to_string()),
         }
     }
