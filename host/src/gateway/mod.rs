@@ -5,7 +5,7 @@
 //! here, in its order; everything that a request may *do* is in the extensions.
 
 mod authentication;
-mod connection;
+mod departure;
 mod dispatch;
 mod headers;
 mod listener;

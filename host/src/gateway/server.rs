@@ -18,7 +18,7 @@ use tokio::sync::Semaphore;
 
 use super::Settings;
 use super::authentication::Authentication;
-use super::connection::Connection;
+use super::departure::Departure;
 use super::dispatch::{Dispatcher, LONGEST_HEADERS};
 use super::listener::{self, BindError};
 use super::target::LONGEST_TARGET;
@@ -175,17 +175,21 @@ impl Gateway {
                     continue;
                 }
             };
-            let client = Connection::new(stream);
-            let (dispatcher, watched) = (Arc::clone(&self.dispatcher), client.clone());
+            let Ok(departure) = Departure::of(&stream) else {
+                continue;
+            };
+            // A small answer shall not wait for a full packet; a socket that refuses still works.
+            let _ = stream.set_nodelay(true);
+            let dispatcher = Arc::clone(&self.dispatcher);
             let service = service_fn(move |request| {
-                let (dispatcher, watched) = (Arc::clone(&dispatcher), watched.clone());
+                let (dispatcher, departure) = (Arc::clone(&dispatcher), departure.clone());
                 async move {
                     let response = dispatcher.respond(request).await;
-                    Ok::<_, Infallible>(response.map(|body| body.until(|| watched.left())))
+                    Ok::<_, Infallible>(response.map(|body| body.until(|| departure.left())))
                 }
             });
             let connection =
-                connections.watch(http.serve_connection(TokioIo::new(client), service));
+                connections.watch(http.serve_connection(TokioIo::new(stream), service));
             tokio::spawn(async move {
                 // What goes wrong on a connection concerns its client alone, who knows.
                 if let Err(error) = connection.await {

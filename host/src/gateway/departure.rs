@@ -1,0 +1,101 @@
+//! Notices that a client has left.
+//!
+//! A client may close its sending half and still wait for its answer, so the HTTP server lets it. On an open stream, where
+//! nothing else is to come from the client, the same sign means that it has left.
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::Interest;
+use tokio::net::TcpStream;
+
+/// How often to look whether the client has left while its next request waits to be read.
+const PIPELINED_PAUSE: Duration = Duration::from_secs(1);
+
+/// A second handle of a client's socket, beside the one that the HTTP server has. Clones are the same.
+#[derive(Clone)]
+pub(super) struct Departure(Arc<OwnedFd>);
+
+impl Departure {
+    /// # Errors
+    /// When there is no file descriptor left.
+    pub(super) fn of(stream: &TcpStream) -> io::Result<Self> {
+        stream
+            .as_fd()
+            .try_clone_to_owned()
+            .map(|socket| Self(Arc::new(socket)))
+    }
+
+    /// Completes when the client has closed its sending half, or the connection is broken.
+    pub(super) async fn left(self) {
+        // A socket that cannot be watched is left to the next write.
+        if self.watch().await.is_err() {
+            std::future::pending().await
+        }
+    }
+
+    async fn watch(&self) -> io::Result<()> {
+        let socket = std::net::TcpStream::from(self.0.try_clone()?);
+        let socket = TcpStream::from_std(socket)?;
+        loop {
+            match socket.peek(&mut [0]).await {
+                Ok(0) | Err(_) => return Ok(()),
+                Ok(_) => {}
+            }
+            // Behind a waiting request the end shows only in the socket's state.
+            match socket.ready(Interest::READABLE).await {
+                Ok(ready) if !ready.is_read_closed() => tokio::time::sleep(PIPELINED_PAUSE).await,
+                Ok(_) | Err(_) => return Ok(()),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    async fn pair() -> (TcpStream, TcpStream) {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap())
+            .await
+            .unwrap();
+        (client, listener.accept().await.unwrap().0)
+    }
+
+    #[tokio::test]
+    async fn a_client_that_closes_its_sending_half_has_left_and_still_gets_its_answer() {
+        let (mut client, mut connection) = pair().await;
+        client.shutdown().await.unwrap();
+        Departure::of(&connection).unwrap().left().await;
+        connection.write_all(b"answer").await.unwrap();
+        connection.shutdown().await.unwrap();
+        let mut answer = String::new();
+        client.read_to_string(&mut answer).await.unwrap();
+        assert_eq!(answer, "answer");
+    }
+
+    #[tokio::test]
+    async fn a_client_that_leaves_behind_a_waiting_request_is_noticed() {
+        let (mut client, connection) = pair().await;
+        client.write_all(b"GET / HTTP/1.1\r\n").await.unwrap();
+        drop(client);
+        Departure::of(&connection).unwrap().left().await;
+    }
+
+    #[tokio::test]
+    async fn a_client_that_waits_has_not_left() {
+        let (mut client, connection) = pair().await;
+        client.write_all(b"x").await.unwrap();
+        let left = Departure::of(&connection).unwrap().left();
+        tokio::select! {
+            () = left => panic!("it is still there"),
+            () = tokio::time::sleep(Duration::from_millis(100)) => {}
+        }
+    }
+}
