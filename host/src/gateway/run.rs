@@ -2,11 +2,16 @@
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::Settings;
 use super::server::{Gateway, GatewayError};
+
+/// Worker threads beyond the processors: where guests that spin hold every processor until their watchdog ends them, these
+/// still see what arrives, and the kernel shares out the time.
+const SPARE_WORKERS: usize = 2;
 
 /// Why the process ends with a failure.
 #[derive(Debug, thiserror::Error)]
@@ -24,7 +29,9 @@ pub enum RunError {
 /// # Errors
 /// When it cannot start. Once it serves, nothing ends it but a signal.
 pub fn run(settings: Settings) -> Result<(), RunError> {
+    let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(cores + SPARE_WORKERS)
         .enable_all()
         .build()
         .map_err(RunError::Runtime)?;
