@@ -1,6 +1,7 @@
 //! From a `.wasm` file to something that can be instantiated: validated, compiled, and asked what it is.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
@@ -15,7 +16,6 @@ use super::routes::{Pattern, RouteError};
 use super::state::InstanceState;
 use super::v0_1::{self, ExtensionPre, Manifest};
 use crate::store::durable::{self, StorageError};
-use std::sync::Arc;
 
 /// Far above any component, in bytes; keeps a mistake from filling the memory.
 const LARGEST: u64 = 256 * 1024 * 1024;

@@ -175,8 +175,14 @@ impl Gateway {
                     continue;
                 }
             };
-            let Ok(departure) = Departure::of(&stream) else {
-                continue;
+            let departure = match Departure::of(&stream) {
+                Ok(departure) => departure,
+                Err(error) => {
+                    tracing::error!(
+                        "cannot serve a connection: {error}; raise the limit of open files (ulimit -n)"
+                    );
+                    continue;
+                }
             };
             // A small answer shall not wait for a full packet; a socket that refuses still works.
             let _ = stream.set_nodelay(true);
