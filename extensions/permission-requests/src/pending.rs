@@ -30,7 +30,7 @@ pub struct Pending(RefCell<Option<(Version, Rc<Rendered>)>>);
 #[derive(Debug, Default)]
 struct Rendered {
     lines: Vec<u8>,
-    ids: HashSet<String>,
+    ids: Rc<HashSet<String>>,
 }
 
 impl Rendered {
@@ -38,7 +38,7 @@ impl Rendered {
         let mut entries = listing.entries;
         // Sorted as the files are, whose names go on with `.json`.
         entries.sort_by_cached_key(|entry| format!("{}.json", entry.name));
-        let mut rendered = Self::default();
+        let (mut lines, mut ids) = (Vec::new(), HashSet::new());
         // Each entry is let go as soon as it is rendered: the collection may be large.
         for entry in entries
             .into_iter()
@@ -48,10 +48,11 @@ impl Rendered {
                 continue;
             };
             let Ok(line) = record.to_line() else { continue };
-            rendered.lines.extend_from_slice(&line);
-            rendered.ids.insert(record.request_id().to_owned());
+            lines.extend_from_slice(&line);
+            ids.insert(record.request_id().to_owned());
         }
-        rendered
+        let ids = Rc::new(ids);
+        Self { lines, ids }
     }
 
     /// Sends the lines piece by piece: a copy of a long list for every client would not fit.
@@ -82,9 +83,12 @@ impl Pending {
         let rendered = self.render().await?;
         Ok(Response::stream(200, NDJSON, |mut client| async move {
             rendered.write_to(&mut client).await?;
+            let shown = Rc::clone(&rendered.ids);
+            // A stream that stays open for days must not keep the list of its first moment.
+            drop(rendered);
             while let Some(line) = created.next().await {
-                let is_shown = Record::parse(&line)
-                    .is_some_and(|record| rendered.ids.contains(record.request_id()));
+                let is_shown =
+                    Record::parse(&line).is_some_and(|record| shown.contains(record.request_id()));
                 if !is_shown {
                     client.write(line).await?;
                 }
