@@ -31,10 +31,13 @@ mod crash_points;
 mod follow;
 mod gateway;
 mod home;
+mod message;
 mod process;
 mod raw;
 mod requests;
 mod tokens;
+mod upstream;
+mod wire;
 
 use std::time::Duration;
 
@@ -47,10 +50,15 @@ pub use crash_points::{CrashPoint, Interposer, Side};
 pub use follow::Follow;
 pub use gateway::{Gateway, GatewayOptions};
 pub use home::{Home, mode, read_json};
+pub use message::Message;
 pub use process::Process;
 pub use raw::{Raw, RawAnswer};
 pub use requests::{AGENT, ask, share};
 pub use tokens::Keys;
+pub use upstream::{
+    Authority, Connection, Feed, Gate, KEY, Script, UPSTREAM_KEY, UPSTREAM_URL, Upstream,
+};
+pub use wire::Wire;
 
 /// How long to wait for what must happen.
 pub const PATIENCE: Duration = Duration::from_secs(20);
