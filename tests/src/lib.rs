@@ -37,6 +37,7 @@ mod raw;
 mod requests;
 mod tokens;
 mod upstream;
+mod webdav;
 mod wire;
 
 use std::time::Duration;
@@ -58,6 +59,7 @@ pub use tokens::Keys;
 pub use upstream::{
     Authority, Connection, Feed, Gate, KEY, Script, UPSTREAM_KEY, UPSTREAM_URL, Upstream,
 };
+pub use webdav::WebDav;
 pub use wire::Wire;
 
 /// How long to wait for what must happen.
