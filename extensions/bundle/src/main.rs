@@ -33,7 +33,7 @@ use toolchain::Toolchain;
 use workspace::Workspace;
 
 /// The extensions that the gateway brings along, by package name; each becomes `host/bundled/<name>.wasm`.
-const COMPONENTS: [&str; 2] = ["permission-requests", "permissions"];
+const COMPONENTS: [&str; 3] = ["minds-api-proxy", "permission-requests", "permissions"];
 
 /// What the command line asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -37,6 +37,7 @@ pub mod component;
 pub mod documents;
 pub mod events;
 mod extension;
+mod forward;
 #[cfg(target_family = "wasm")]
 mod isolation;
 mod json;
@@ -49,8 +50,9 @@ mod response;
 pub mod settings;
 
 pub use extension::{Extension, Failure};
+pub use forward::{Destination, ForwardError};
 pub use json::{is_blank, parse_json};
-pub use manifest::{Manifest, PermissionFilesAccess, Route};
+pub use manifest::{Manifest, PermissionFilesAccess, Route, Upstream};
 pub use request::{BodyError, Request, decode_component};
 pub use response::{ClientGone, Response, Writer, pretty_json};
 

@@ -1,6 +1,6 @@
 //! What an extension serves and asks for, built up front and never changed.
 
-use crate::bindings::exports::mngr::gateway::lifecycle;
+use crate::bindings::exports::mngr::gateway::lifecycle::{self, Origin};
 
 pub use crate::bindings::exports::mngr::gateway::lifecycle::PermissionFilesAccess;
 
@@ -22,6 +22,7 @@ impl Manifest {
             settings: Vec::new(),
             permission_files: PermissionFilesAccess::None,
             catalog: false,
+            upstreams: Vec::new(),
         })
     }
 
@@ -67,8 +68,47 @@ impl Manifest {
         self
     }
 
+    /// Asks to send requests to `upstream`.
+    #[must_use]
+    pub fn with_upstream(mut self, upstream: Upstream) -> Self {
+        self.0.upstreams.push(upstream.0);
+        self
+    }
+
     pub(crate) fn into_wit(self) -> lifecycle::Manifest {
         self.0
+    }
+}
+
+/// A server that an extension sends requests to ([`Request::forward`](crate::Request::forward)).
+#[derive(Debug)]
+pub struct Upstream(lifecycle::Upstream);
+
+impl Upstream {
+    /// The server at `origin`: scheme, host and, unless it is the scheme's own, port (`https://api.example.com`).
+    pub fn at(origin: impl Into<String>) -> Self {
+        Self::new(Origin::Fixed(origin.into()))
+    }
+
+    /// The server of the http or https URL in the setting `name`, as it is at each request.
+    pub fn in_setting(name: impl Into<String>) -> Self {
+        Self::new(Origin::Setting(name.into()))
+    }
+
+    /// Asks the gateway to send this server, and no other, the value of the setting `name` as bearer token, in place of any
+    /// `authorization` of the request; while the setting has no value, `authorization` is passed on. The extension itself
+    /// need not be able to read the setting.
+    #[must_use]
+    pub fn with_bearer(mut self, name: impl Into<String>) -> Self {
+        self.0.bearer = Some(name.into());
+        self
+    }
+
+    fn new(origin: Origin) -> Self {
+        Self(lifecycle::Upstream {
+            origin,
+            bearer: None,
+        })
     }
 }
 

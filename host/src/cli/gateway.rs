@@ -3,6 +3,7 @@
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use secrecy::SecretString;
@@ -13,6 +14,7 @@ use super::failure::Failure;
 use super::logging;
 use super::options::Options;
 use super::setup::encryption_key;
+use crate::extensions::UpstreamLimits;
 use crate::gateway::Settings;
 use crate::store::durable;
 use crate::store::keys::EncryptionKey;
@@ -29,6 +31,9 @@ const PASSWORD: &str = "LATCHKEY_GATEWAY_LISTEN_PASSWORD";
 const DIRECTORY: &str = "LATCHKEY_DIRECTORY";
 const PERMISSIONS: &str = "LATCHKEY_PERMISSIONS_CONFIG";
 const PERMISSIONS_ROOT: &str = "LATCHKEY_EXTENSION_PERMISSIONS_ROOT";
+const CONNECT_TIMEOUT: &str = "LATCHKEY_EXTENSION_MINDS_API_CONNECT_TIMEOUT_SECONDS";
+const FIRST_BYTE_TIMEOUT: &str = "LATCHKEY_EXTENSION_MINDS_API_FIRST_BYTE_TIMEOUT_SECONDS";
+const IDLE_TIMEOUT: &str = "LATCHKEY_EXTENSION_MINDS_API_IDLE_TIMEOUT_SECONDS";
 const NO_BUILTIN_SCHEMAS: &str = "LATCHKEY_PERMISSIONS_DO_NOT_USE_BUILTIN_SCHEMAS";
 
 /// Run the gateway alone
@@ -37,6 +42,9 @@ const NO_BUILTIN_SCHEMAS: &str = "LATCHKEY_PERMISSIONS_DO_NOT_USE_BUILTIN_SCHEMA
 /// permissions files edited below its mngr_latchkey/. Without: everything from LATCHKEY_DIRECTORY [default: ~/.latchkey],
 /// LATCHKEY_PERMISSIONS_CONFIG, LATCHKEY_GATEWAY_LISTEN_PASSWORD (unset: no password), LATCHKEY_ENCRYPTION_KEY,
 /// LATCHKEY_EXTENSION_PERMISSIONS_ROOT and LATCHKEY_PERMISSIONS_DO_NOT_USE_BUILTIN_SCHEMAS.
+///
+/// Either way the Minds API is at LATCHKEY_EXTENSION_MINDS_API_URL and is sent LATCHKEY_EXTENSION_MINDS_API_KEY as bearer
+/// token; LATCHKEY_EXTENSION_MINDS_API_{CONNECT,FIRST_BYTE,IDLE}_TIMEOUT_SECONDS say how long it may take.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     #[command(subcommand)]
@@ -118,7 +126,31 @@ fn settings(
         default_permissions,
         allow_missing_permissions: arguments.allow_missing_permissions,
         permissions_root,
+        minds_api_limits: minds_api_limits(environment)?,
         builtin_schemas: environment.variable(NO_BUILTIN_SCHEMAS).is_none(),
+    })
+}
+
+fn minds_api_limits(environment: &Environment) -> Result<UpstreamLimits, Failure> {
+    let limit = |name: &str, usual: Duration| match environment.text(name)? {
+        None => Ok(usual),
+        Some(text) => text
+            .trim()
+            .parse()
+            .ok()
+            .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+            .filter(|limit| !limit.is_zero())
+            .ok_or_else(|| {
+                Failure::failed(format_args!(
+                    "${name} must be a number of seconds above zero, got '{text}'"
+                ))
+            }),
+    };
+    let usual = UpstreamLimits::default();
+    Ok(UpstreamLimits {
+        connect: limit(CONNECT_TIMEOUT, usual.connect)?,
+        first_byte: limit(FIRST_BYTE_TIMEOUT, usual.first_byte)?,
+        idle: limit(IDLE_TIMEOUT, usual.idle)?,
     })
 }
 

@@ -7,7 +7,8 @@ use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::path::Path;
 
-use super::policy::{FilesAccess, Grants};
+use super::Settings;
+use super::policy::{FilesAccess, Grants, UpstreamGrant};
 use crate::permissions::catalog;
 use crate::store::durable::{self, StorageError};
 
@@ -18,11 +19,16 @@ pub(crate) const CATALOG_FILE: &str = "services.json";
 pub(super) struct Bundled {
     pub(super) name: &'static str,
     component: &'static [u8],
-    grants: fn() -> Grants,
+    grants: fn(&Settings) -> Grants,
 }
 
 /// All of them, by name.
-static BUNDLED: [Bundled; 2] = [
+static BUNDLED: [Bundled; 3] = [
+    Bundled {
+        name: "minds-api-proxy",
+        component: include_bytes!("../../bundled/minds-api-proxy.wasm"),
+        grants: minds_api_proxy,
+    },
     Bundled {
         name: "permission-requests",
         component: include_bytes!("../../bundled/permission-requests.wasm"),
@@ -35,7 +41,27 @@ static BUNDLED: [Bundled; 2] = [
     },
 ];
 
-fn permission_requests() -> Grants {
+fn minds_api_proxy(settings: &Settings) -> Grants {
+    const URL: &str = "LATCHKEY_EXTENSION_MINDS_API_URL";
+    const KEY: &str = "LATCHKEY_EXTENSION_MINDS_API_KEY";
+    Grants {
+        routes: names(&[
+            "* /minds-api-proxy",
+            "* /minds-api-proxy/",
+            "* /minds-api-proxy/{*rest}",
+        ]),
+        settings: names(&[URL]),
+        upstreams: vec![UpstreamGrant {
+            limits: settings.minds_api_limits,
+            ..UpstreamGrant::in_setting(URL, KEY)
+        }],
+        // Bodies are passed on as they come.
+        max_body_bytes: 0,
+        ..small()
+    }
+}
+
+fn permission_requests(_: &Settings) -> Grants {
     Grants {
         routes: names(&[
             "POST /permission-requests",
@@ -53,7 +79,7 @@ fn permission_requests() -> Grants {
     }
 }
 
-fn permissions() -> Grants {
+fn permissions(_: &Settings) -> Grants {
     Grants {
         routes: names(&[
             "GET /permissions",
@@ -88,9 +114,9 @@ fn names(names: &[&str]) -> BTreeSet<String> {
 }
 
 /// The compiled-in grants of a component with these bytes under this name; none for anybody else's.
-pub(super) fn grants_of(name: &str, sha256: &str) -> Option<Grants> {
+pub(super) fn grants_of(name: &str, sha256: &str, settings: &Settings) -> Option<Grants> {
     let bundled = BUNDLED.iter().find(|bundled| bundled.name == name)?;
-    (super::component::sha256(bundled.component) == sha256).then(bundled.grants)
+    (super::component::sha256(bundled.component) == sha256).then(|| (bundled.grants)(settings))
 }
 
 /// Writes the bundled components and the catalog into `directory`, durably, where they are not there already.

@@ -1,13 +1,14 @@
 //! One request on its way through an extension, and the bodies in both directions.
 //!
 //! A response body that is cut short — because the instance trapped, or took too long to end — reaches the client as an
-//! error, never as a normal end. Dropping a response body is how the extension learns that its client is gone.
+//! error, never as a normal end. Dropping a response body is how the extension, or the server that it passed the request on
+//! to, learns that the client is gone.
 
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -145,18 +146,22 @@ impl ResponseBody {
         Self::Streamed(StreamedBody {
             body,
             severed,
-            client_left: None,
+            client: None,
             _client: client.into_guard(),
         })
     }
 
-    /// Ends a stream when the client leaves: a quiet one would not notice. A whole body is left alone.
-    pub fn until<F>(mut self, left: impl FnOnce() -> F) -> Self
+    /// Cuts a stream off that is quiet for [`LEAVING_GRACE`] after its client has `closed` its sending half: it would not
+    /// notice by itself that the client has left. A whole body is left alone.
+    pub fn until<F>(mut self, closed: impl FnOnce() -> F) -> Self
     where
         F: Future<Output = ()> + Send + 'static,
     {
         if let Self::Streamed(stream) = &mut self {
-            stream.client_left = Some(Box::pin(left()));
+            stream.client = Some(ClientWatch {
+                closed: Some(Box::pin(closed())),
+                grace: None,
+            });
         }
         self
     }
@@ -172,8 +177,31 @@ impl From<Bytes> for ResponseBody {
 pub struct StreamedBody {
     body: WasiBody,
     severed: Severed,
-    client_left: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    client: Option<ClientWatch>,
     _client: DropGuard,
+}
+
+/// How long a client that has closed its sending half may still be waiting for what comes next: most such have left.
+pub const LEAVING_GRACE: Duration = Duration::from_secs(1);
+
+/// Notices during a quiet time of a stream that its client has left.
+struct ClientWatch {
+    /// Completes when the client has closed its sending half; none once it has.
+    closed: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    grace: Option<Pin<Box<Sleep>>>,
+}
+
+impl ClientWatch {
+    fn poll_left(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        if let Some(closed) = &mut self.closed {
+            ready!(closed.as_mut().poll(context));
+            self.closed = None;
+        }
+        let grace = self
+            .grace
+            .get_or_insert_with(|| Box::pin(sleep(LEAVING_GRACE)));
+        grace.as_mut().poll(context)
+    }
 }
 
 impl Body for ResponseBody {
@@ -187,14 +215,22 @@ impl Body for ResponseBody {
         match self.get_mut() {
             Self::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
             Self::Streamed(stream) => match Pin::new(&mut stream.body).poll_frame(context) {
-                Poll::Pending => match &mut stream.client_left {
-                    Some(left) => left.as_mut().poll(context).map(|()| None),
-                    None => Poll::Pending,
-                },
+                Poll::Pending => {
+                    let Some(client) = &mut stream.client else {
+                        return Poll::Pending;
+                    };
+                    ready!(client.poll_left(context));
+                    Poll::Ready(Some(Err(Error::ConnectionTerminated)))
+                }
                 Poll::Ready(None) if stream.severed.load(Ordering::SeqCst) => {
                     Poll::Ready(Some(Err(Error::ConnectionTerminated)))
                 }
-                frame => frame,
+                frame => {
+                    if let Some(client) = &mut stream.client {
+                        client.grace = None;
+                    }
+                    frame
+                }
             },
         }
     }

@@ -131,8 +131,10 @@ pub(super) async fn run(
         })
         .await
     };
-    // Before the store and the channels of its streams are dropped, or a cut body would look complete.
-    service.severed.store(true, Ordering::SeqCst);
+    // One that stopped in order has ended its own streams, and has no part in those that it passed on.
+    if !matches!(ended, Ok(Ok(Exit::Stopped))) {
+        service.sever();
+    }
     match ended {
         Ok(Ok(exit)) => exit,
         Ok(Err(error)) | Err(error) => Exit::Trapped(error),
@@ -149,6 +151,11 @@ struct Service<'a> {
 }
 
 impl Service<'_> {
+    /// To be called before the store and the channels of its streams are dropped, or a cut body would look complete.
+    fn sever(&self) {
+        self.severed.store(true, Ordering::SeqCst);
+    }
+
     async fn serve(
         &self,
         accessor: &Accessor<InstanceState>,
@@ -181,6 +188,7 @@ impl Service<'_> {
                 biased;
                 () = &mut stopping, if !queue.is_closed() => queue.close(),
                 () = &mut overdue => {
+                    self.sever();
                     tracing::warn!(
                         extension = self.blueprint.capabilities.extension_name(),
                         "did not answer all requests within {STOP_DEADLINE:?}; they are cut off"
@@ -203,10 +211,13 @@ impl Service<'_> {
         };
         tokio::select! {
             stopped = finish => stopped?,
-            () = overdue => tracing::warn!(
-                extension = self.blueprint.capabilities.extension_name(),
-                "did not stop within {STOP_DEADLINE:?}; what it still did is cut off"
-            ),
+            () = overdue => {
+                self.sever();
+                tracing::warn!(
+                    extension = self.blueprint.capabilities.extension_name(),
+                    "did not stop within {STOP_DEADLINE:?}; what it still did is cut off"
+                );
+            }
         }
         Ok(Exit::Stopped)
     }
@@ -215,7 +226,7 @@ impl Service<'_> {
     async fn handle(&self, accessor: &Accessor<InstanceState>, job: Job) -> wasmtime::Result<()> {
         let Job {
             request,
-            answer,
+            mut answer,
             client,
         } = job;
         let id = request.id;
@@ -244,11 +255,17 @@ impl Service<'_> {
             let transmitted: Transmitted = Box::pin(transmitted);
             wasmtime::Result::<_>::Ok((http.table.push(request)?, transmitted))
         })?;
-        let outcome = self
-            .instance
-            .mngr_gateway_handler()
-            .call_handle(accessor, guest_request, context)
-            .await?;
+        let handler = self.instance.mngr_gateway_handler();
+        let mut handling = pin!(handler.call_handle(accessor, guest_request, context));
+        let outcome = tokio::select! {
+            biased;
+            outcome = &mut handling => outcome?,
+            () = answer.closed() => {
+                // The guest may be waiting for somebody who takes long: `client.left` tells it not to.
+                client.gone.cancel();
+                handling.await?
+            }
+        };
         let response = match outcome {
             Ok(Outcome::Handled(response)) => {
                 let response = accessor.with(|mut access| {

@@ -9,6 +9,7 @@ mod component;
 mod engine;
 mod exchange;
 mod instance;
+mod outbound;
 mod policy;
 mod routes;
 mod state;
@@ -24,11 +25,12 @@ use self::capabilities::{Capabilities, ServicePaths, Services};
 pub use self::component::ComponentError;
 use self::component::Loaded;
 use self::engine::Runtime;
-pub use self::exchange::{Answer, ExtensionRequest, ResponseBody};
+pub use self::exchange::{Answer, ExtensionRequest, LEAVING_GRACE, ResponseBody};
 use self::instance::Blueprint;
+pub use self::outbound::Limits as UpstreamLimits;
 use self::policy::Grants;
 use self::routes::RouteTable;
-use self::workers::Workers;
+use self::workers::{Crew, Workers};
 use crate::permissions::Engine;
 use crate::store::boundary::RelativeBoundary;
 use crate::store::durable::StorageError;
@@ -42,6 +44,8 @@ pub struct Settings {
     pub permissions_root: Option<PathBuf>,
     /// Where compiled components are cached.
     pub compile_cache: PathBuf,
+    /// How long the Minds API may take.
+    pub minds_api_limits: UpstreamLimits,
 }
 
 /// Why no extension can be served at all.
@@ -107,7 +111,7 @@ impl Extensions {
         let directory = settings.latchkey_directory.join("extensions");
         let catalog = directory.join(bundled::CATALOG_FILE);
         let setup = {
-            let (directory, cache) = (directory.clone(), settings.compile_cache);
+            let (directory, cache) = (directory.clone(), settings.compile_cache.clone());
             tokio::task::spawn_blocking(move || {
                 bundled::install(&directory)?;
                 let components = component_files(&directory)?;
@@ -120,8 +124,8 @@ impl Extensions {
         };
         let services = Arc::new(Services::new(
             ServicePaths {
-                latchkey_directory: settings.latchkey_directory,
-                permissions_root: settings.permissions_root,
+                latchkey_directory: settings.latchkey_directory.clone(),
+                permissions_root: settings.permissions_root.clone(),
                 catalog,
             },
             engine,
@@ -129,7 +133,7 @@ impl Extensions {
         let started = futures::future::join_all(
             components
                 .iter()
-                .map(|path| start(&runtime, &services, path)),
+                .map(|path| start(&runtime, &services, &settings, path)),
         )
         .await;
         let mut generation = Generation {
@@ -198,6 +202,11 @@ impl Route {
         self.extension.grants.body_limit()
     }
 
+    /// Whether the answer may take as long as it likes, or stay open.
+    pub fn is_streaming(&self) -> bool {
+        self.streaming
+    }
+
     /// The extension's name, for the log.
     pub fn extension(&self) -> &str {
         &self.extension.name
@@ -262,10 +271,11 @@ fn component_files(directory: &Path) -> Result<Vec<PathBuf>, LoadError> {
 async fn start(
     runtime: &Arc<Runtime>,
     services: &Arc<Services>,
+    settings: &Settings,
     path: &Path,
 ) -> Result<Extension, Rejected> {
     let loaded = Loaded::load(runtime, services, path).await?;
-    let grants = match bundled::grants_of(&loaded.name, &loaded.sha256) {
+    let grants = match bundled::grants_of(&loaded.name, &loaded.sha256, settings) {
         Some(grants) => grants,
         None => Grants::read(&path.with_extension("toml"))?,
     }
@@ -275,8 +285,9 @@ async fn start(
         capabilities: Capabilities::new(&loaded.name, grants.clone(), Arc::clone(services)),
         body_limit: grants.body_limit(),
     };
-    let streaming = loaded.manifest.routes.iter().any(|route| route.streaming);
-    let workers = Workers::start(&blueprint, grants.instances, streaming).await?;
+    let routes = &loaded.manifest.routes;
+    let crew = Crew::for_routes(grants.instances, routes.iter().map(|route| route.streaming));
+    let workers = Workers::start(&blueprint, crew).await?;
     Ok(Extension {
         name: loaded.name.clone(),
         loaded,

@@ -3,12 +3,15 @@
 //! The grants of bundled extensions are compiled in. Those of any other component stand beside it in
 //! `<latchkey directory>/extensions/<name>.toml`; a component without that file is not loaded.
 
+mod upstreams;
+
 use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+pub(super) use self::upstreams::{Server, UpstreamGrant, WebOrigin};
 use super::v0_1::{Manifest, PermissionFilesAccess};
 use crate::store::durable::{self, StorageError};
 
@@ -55,6 +58,8 @@ pub(super) struct Grants {
     pub(super) settings: BTreeSet<String>,
     pub(super) permission_files: FilesAccess,
     pub(super) catalog: bool,
+    /// Servers that it may send requests to.
+    pub(super) upstreams: Vec<UpstreamGrant>,
     /// Limit of each instance's linear memory.
     pub(super) memory_mib: usize,
     /// Instances that answer requests; streaming routes have one more.
@@ -72,6 +77,7 @@ impl Default for Grants {
             settings: BTreeSet::new(),
             permission_files: FilesAccess::None,
             catalog: false,
+            upstreams: Vec::new(),
             memory_mib: DEFAULT_MEMORY_MIB,
             instances: DEFAULT_INSTANCES,
             max_body_bytes: DEFAULT_BODY_BYTES,
@@ -113,6 +119,7 @@ impl Grants {
         self.topics = asked(self.topics, &manifest.topics);
         self.settings = asked(self.settings, &manifest.settings);
         self.catalog &= manifest.catalog;
+        self.upstreams = upstreams::asked_for(self.upstreams, manifest);
         self.permission_files = self.permission_files.min(match manifest.permission_files {
             PermissionFilesAccess::None => FilesAccess::None,
             PermissionFilesAccess::Read => FilesAccess::Read,
@@ -141,7 +148,7 @@ fn line_breaks(text: Option<&[u8]>) -> usize {
 mod tests {
     use super::*;
 
-    fn manifest() -> Manifest {
+    pub(super) fn manifest() -> Manifest {
         Manifest {
             name: "notes".to_owned(),
             version: "1.0.0".to_owned(),
@@ -151,6 +158,7 @@ mod tests {
             settings: vec!["COLOUR".to_owned()],
             permission_files: PermissionFilesAccess::Read,
             catalog: false,
+            upstreams: Vec::new(),
         }
     }
 

@@ -9,9 +9,9 @@ use tokio_util::sync::CancellationToken;
 use wasmtime::component::ResourceTable;
 use wasmtime::{Engine, Store, StoreLimits, StoreLimitsBuilder, UpdateDeadline};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
-use wasmtime_wasi_http::{WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks, WasiHttpView};
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
-use super::capabilities::{Capabilities, StandardStream};
+use super::capabilities::{Capabilities, Egress, StandardStream};
 use super::engine::TICK;
 use crate::store::stamp::Stamp;
 
@@ -55,7 +55,7 @@ pub(super) struct InstanceState {
     pub(super) draining: CancellationToken,
     wasi: WasiCtx,
     http: WasiHttpCtx,
-    egress: NoEgress,
+    egress: Egress,
     table: ResourceTable,
     limits: StoreLimits,
 }
@@ -74,6 +74,7 @@ impl InstanceState {
         let limits = StoreLimitsBuilder::new()
             .memory_size(capabilities.memory_bytes())
             .build();
+        let egress = Egress::new(capabilities.clone());
         let mut store = Store::new(
             engine,
             Self {
@@ -82,7 +83,7 @@ impl InstanceState {
                 draining,
                 wasi,
                 http: WasiHttpCtx::new(),
-                egress: NoEgress,
+                egress,
                 table: ResourceTable::new(),
                 limits,
             },
@@ -122,24 +123,5 @@ impl WasiHttpView for InstanceState {
             table: &mut self.table,
             hooks: &mut self.egress,
         }
-    }
-}
-
-/// Outbound HTTP is a capability of its own that no grant gives yet: every request is refused.
-struct NoEgress;
-
-type Transmission = Box<dyn Future<Output = Result<(), wasmtime_wasi_http::Error>> + Send>;
-type Exchange = Result<(http::Response<WasiBody>, Transmission), wasmtime_wasi_http::Error>;
-
-impl WasiHttpHooks for NoEgress {
-    fn send_request(
-        &mut self,
-        _request: http::Request<WasiBody>,
-        _options: Option<wasmtime_wasi_http::RequestOptions>,
-        _sent: Transmission,
-    ) -> Box<dyn Future<Output = Exchange> + Send> {
-        Box::new(std::future::ready(Err(
-            wasmtime_wasi_http::Error::HttpRequestDenied,
-        )))
     }
 }

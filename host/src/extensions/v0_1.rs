@@ -20,7 +20,11 @@ wasmtime::component::bindgen!({
 });
 
 pub(super) use exports::mngr::gateway::handler::{Context, Outcome};
-pub(super) use exports::mngr::gateway::lifecycle::{Manifest, PermissionFilesAccess, Route};
+#[cfg(test)]
+pub(super) use exports::mngr::gateway::lifecycle::Upstream;
+pub(super) use exports::mngr::gateway::lifecycle::{
+    Manifest, Origin, PermissionFilesAccess, Route,
+};
 pub(super) use mngr::gateway::{
     catalog, client, documents, events, log, permission_files, settings, types,
 };

@@ -33,10 +33,44 @@ struct Worker {
     out_of_service: Arc<AtomicBool>,
 }
 
+/// How many workers an extension gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Crew {
+    /// For routes that answer at once.
+    answering: usize,
+    /// For routes whose answers stay open.
+    streaming: usize,
+}
+
+impl Crew {
+    /// `instances` for the routes that answer at once, and one more for those that stay open (true), which no other request
+    /// shall bring down; `instances` for these where there are no others.
+    pub(super) fn for_routes(
+        instances: NonZeroUsize,
+        mut routes: impl Iterator<Item = bool>,
+    ) -> Self {
+        let instances = instances.get();
+        match routes.next() {
+            None => Self {
+                answering: instances,
+                streaming: 0,
+            },
+            Some(first) if routes.all(|route| route == first) => Self {
+                answering: if first { 0 } else { instances },
+                streaming: if first { instances } else { 0 },
+            },
+            Some(_) => Self {
+                answering: instances,
+                streaming: 1,
+            },
+        }
+    }
+}
+
 /// All workers of one extension.
 pub(super) struct Workers {
     answering: Vec<Worker>,
-    streaming: Option<Worker>,
+    streaming: Vec<Worker>,
     signals: Signals,
     tasks: TaskTracker,
 }
@@ -48,11 +82,7 @@ pub(super) struct StartError(String);
 
 impl Workers {
     /// Starts the instances and waits until each has run its `start`.
-    pub(super) async fn start(
-        blueprint: &Blueprint,
-        instances: NonZeroUsize,
-        with_streaming: bool,
-    ) -> Result<Self, StartError> {
+    pub(super) async fn start(blueprint: &Blueprint, crew: Crew) -> Result<Self, StartError> {
         let (signals, tasks) = (Signals::default(), TaskTracker::new());
         let mut first_starts = Vec::new();
         let mut spawn = || {
@@ -60,8 +90,8 @@ impl Workers {
             first_starts.push(started);
             worker
         };
-        let answering = (0..instances.get()).map(|_| spawn()).collect();
-        let streaming = with_streaming.then(&mut spawn);
+        let answering = (0..crew.answering).map(|_| spawn()).collect();
+        let streaming = (0..crew.streaming).map(|_| spawn()).collect();
         let workers = Self {
             answering,
             streaming,
@@ -82,11 +112,12 @@ impl Workers {
 
     /// Has one instance answer the request.
     pub(super) async fn answer(&self, request: ExtensionRequest, streaming: bool) -> Answer {
-        let worker = match &self.streaming {
-            Some(worker) if streaming => Some(worker),
-            _ => self.answering.iter().min_by_key(|worker| worker.load()),
+        let workers = if streaming {
+            &self.streaming
+        } else {
+            &self.answering
         };
-        match worker {
+        match workers.iter().min_by_key(|worker| worker.load()) {
             Some(worker) => worker.answer(request).await,
             None => Answer::Unavailable,
         }
@@ -267,6 +298,19 @@ async fn refuse(jobs: &mut mpsc::Receiver<Job>, signals: &Signals, outage: Durat
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn open_answers_get_a_worker_of_their_own() {
+        let crew = |routes: &[bool]| {
+            let crew =
+                Crew::for_routes(NonZeroUsize::MIN.saturating_add(1), routes.iter().copied());
+            (crew.answering, crew.streaming)
+        };
+        assert_eq!(crew(&[]), (2, 0));
+        assert_eq!(crew(&[false, false]), (2, 0));
+        assert_eq!(crew(&[false, true, false]), (2, 1));
+        assert_eq!(crew(&[true, true]), (0, 2));
+    }
 
     #[test]
     fn occasional_crashes_cause_no_outage() {

@@ -1,7 +1,7 @@
 //! Notices that a client has left.
 //!
-//! A client may close its sending half and still wait for its answer, so the HTTP server lets it. On an open stream, where
-//! nothing else is to come from the client, the same sign means that it has left.
+//! A client may close its sending half and still wait for its answer, so the HTTP server lets it. Where an answer takes its
+//! time, or a stream stays open and nothing else is to come from the client, the same sign means that it has left.
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -10,6 +10,11 @@ use std::time::Duration;
 
 use tokio::io::Interest;
 use tokio::net::TcpStream;
+
+use crate::extensions::LEAVING_GRACE;
+
+/// Most answers are there sooner, and need nobody to watch.
+const UNWATCHED: Duration = Duration::from_millis(100);
 
 /// How often to look whether the client has left while its next request waits to be read.
 const PIPELINED_PAUSE: Duration = Duration::from_secs(1);
@@ -30,10 +35,17 @@ impl Departure {
 
     /// Completes when the client has closed its sending half, or the connection is broken.
     pub(super) async fn left(self) {
+        tokio::time::sleep(UNWATCHED).await;
         // A socket that cannot be watched is left to the next write.
         if self.watch().await.is_err() {
             std::future::pending().await
         }
+    }
+
+    /// Completes when the client has closed its sending half and got no answer for [`LEAVING_GRACE`] since.
+    pub(super) async fn left_for_good(self) {
+        self.left().await;
+        tokio::time::sleep(LEAVING_GRACE).await;
     }
 
     async fn watch(&self) -> io::Result<()> {

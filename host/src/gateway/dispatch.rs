@@ -9,6 +9,7 @@ use http::{HeaderMap, Method, Request, Version};
 use hyper::body::Incoming;
 
 use super::authentication::{AppliedPermissions, Authentication, AuthenticationError};
+use super::departure::Departure;
 use super::headers;
 use super::reply::{self, Reply};
 use super::target::{Target, TargetError};
@@ -52,18 +53,18 @@ impl Dispatcher {
     }
 
     /// Answers one request. Never fails: every refusal is an answer.
-    pub(super) async fn respond(&self, request: Request<Incoming>) -> Reply {
+    pub(super) async fn respond(&self, request: Request<Incoming>, departure: &Departure) -> Reply {
         let method = request.method().clone();
         let id = self.next_request.fetch_add(1, Ordering::Relaxed);
         let reply = match header_bytes(request.headers()) {
             bytes if bytes > LONGEST_HEADERS => reply::headers_too_large(LONGEST_HEADERS),
-            _ => self.decide(request, id).await,
+            _ => self.decide(request, id, departure).await,
         };
         tracing::debug!(request = format_args!("{id:016x}"), %method, status = reply.status().as_u16(), "answered");
         reply
     }
 
-    async fn decide(&self, request: Request<Incoming>, id: u64) -> Reply {
+    async fn decide(&self, request: Request<Incoming>, id: u64, departure: &Departure) -> Reply {
         // RFC 9112 section 3.2.
         if request.version() == Version::HTTP_11
             && request.headers().get_all(HOST).iter().count() != 1
@@ -83,7 +84,8 @@ impl Dispatcher {
         }
         match self.check(request).await {
             Ok((request, target, permissions)) => {
-                self.serve(request, target, permissions, id).await
+                self.serve(request, target, permissions, id, departure)
+                    .await
             }
             Err(Refusal::Target(error)) => error.into(),
             Err(Refusal::Authentication(error)) => error.into(),
@@ -132,6 +134,7 @@ impl Dispatcher {
         target: Target,
         permissions: AppliedPermissions,
         id: u64,
+        departure: &Departure,
     ) -> Reply {
         let Some(route) =
             self.extensions
@@ -145,14 +148,21 @@ impl Dispatcher {
             return reply::body_too_large(limit);
         }
         *request.uri_mut() = target.into_uri();
-        let answer = route
-            .answer(ExtensionRequest {
-                request,
-                permissions_config: permissions.path,
-                permissions_stamp: permissions.stamp,
-                id,
-            })
-            .await;
+        let answer = route.answer(ExtensionRequest {
+            request,
+            permissions_config: permissions.path,
+            permissions_stamp: permissions.stamp,
+            id,
+        });
+        let answer = if route.is_streaming() {
+            tokio::select! {
+                biased;
+                answer = answer => answer,
+                () = departure.clone().left_for_good() => return reply::client_left(),
+            }
+        } else {
+            answer.await
+        };
         match answer {
             Answer::Response(response) => response,
             Answer::Declined => reply::not_found(),

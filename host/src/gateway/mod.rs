@@ -1,13 +1,17 @@
 //! The HTTP server that agents and people talk to.
 //!
-//! A request's way: `server` (connections, limits) → `target` (one normalised path and query) → `authentication` (password,
-//! override token) → the permission check → `dispatch` (extensions) and back. Every decision of contract section 4 is taken
+//! A request's way: `server` (connections, limits) → `guard` (unambiguous framing) → `authentication` (password, override
+//! token) → `target` and `headers` (one normalised request) → the permission check → `dispatch` (extensions) and back. Every
+//! decision of contract section 4 is taken
 //! here, in its order; everything that a request may *do* is in the extensions.
 
 mod authentication;
 mod departure;
 mod dispatch;
+mod framing;
+mod guard;
 mod headers;
+mod http2;
 mod listener;
 mod reply;
 mod run;
@@ -21,6 +25,7 @@ use secrecy::SecretString;
 pub use self::listener::BindError;
 pub use self::run::{RunError, run};
 pub use self::server::{Gateway, GatewayError};
+use crate::extensions::UpstreamLimits;
 use crate::store::keys::SigningKey;
 
 /// What a gateway is told at its start.
@@ -41,6 +46,8 @@ pub struct Settings {
     pub allow_missing_permissions: bool,
     /// Where extensions may edit permissions files by name.
     pub permissions_root: Option<PathBuf>,
+    /// How long the Minds API may take.
+    pub minds_api_limits: UpstreamLimits,
     /// Whether rules may name the scopes and permissions of the catalog without defining them.
     pub builtin_schemas: bool,
 }

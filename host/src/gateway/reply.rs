@@ -65,6 +65,14 @@ pub(super) fn unavailable(extension: &str) -> Reply {
     )
 }
 
+/// Reaches only a client that closed its sending half and still reads.
+pub(super) fn client_left() -> Reply {
+    error(
+        StatusCode::REQUEST_TIMEOUT,
+        "The client closed its side of the connection before the answer was there.",
+    )
+}
+
 pub(super) fn body_too_large(limit: u64) -> Reply {
     error(
         StatusCode::PAYLOAD_TOO_LARGE,

@@ -20,6 +20,7 @@ use super::Settings;
 use super::authentication::Authentication;
 use super::departure::Departure;
 use super::dispatch::{Dispatcher, LONGEST_HEADERS};
+use super::guard::Guarded;
 use super::listener::{self, BindError};
 use super::target::LONGEST_TARGET;
 use crate::extensions::{self, Extensions, LoadError};
@@ -30,9 +31,11 @@ use crate::store::paths::{DirectoryError, LatchkeyDirectory};
 const HEADER_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long requests in progress may take once the gateway is to stop.
 const DRAIN_DEADLINE: Duration = Duration::from_secs(10);
-/// Room for the largest allowed target and headers with their framing, so that it is the gateway that answers 414 or 431.
-const HEAD_BUFFER: usize = 4 * (LONGEST_HEADERS + LONGEST_TARGET);
 const MOST_HEADERS: usize = 256;
+/// Room for the largest allowed target and headers with what stands between them, and for a little more, so that most of what
+/// is too long gets the gateway's own answer. The server buffers as much of a response, too, which a slow reader holds.
+const HEAD_BUFFER: usize =
+    LONGEST_TARGET + LONGEST_HEADERS + MOST_HEADERS * ": \r\n".len() + 15 * 1024;
 /// More connections than this wait in the backlog.
 const MOST_CONNECTIONS: usize = 16 * 1024;
 /// How long to wait for a file descriptor when there are none left.
@@ -78,6 +81,7 @@ impl Gateway {
             compile_cache: latchkey_directory.compile_cache_dir(),
             latchkey_directory: settings.latchkey_directory,
             permissions_root: settings.permissions_root,
+            minds_api_limits: settings.minds_api_limits,
         };
         let extensions = Arc::new(Extensions::load(extensions, Arc::clone(&engine)).await?);
         let authentication = Authentication::new(
@@ -190,12 +194,12 @@ impl Gateway {
             let service = service_fn(move |request| {
                 let (dispatcher, departure) = (Arc::clone(&dispatcher), departure.clone());
                 async move {
-                    let response = dispatcher.respond(request).await;
+                    let response = dispatcher.respond(request, &departure).await;
                     Ok::<_, Infallible>(response.map(|body| body.until(|| departure.left())))
                 }
             });
-            let connection =
-                connections.watch(http.serve_connection(TokioIo::new(stream), service));
+            let connection = connections
+                .watch(http.serve_connection(TokioIo::new(Guarded::new(stream)), service));
             tokio::spawn(async move {
                 // What goes wrong on a connection concerns its client alone, who knows.
                 if let Err(error) = connection.await {

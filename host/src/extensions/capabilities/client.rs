@@ -1,5 +1,6 @@
-//! `mngr:gateway/client`: lets a quiet stream notice that its client has left.
+//! `mngr:gateway/client`: lets a quiet stream, or one who waits for somebody else, notice that the client has left.
 
+use tokio_util::sync::CancellationToken;
 use wasmtime::component::{Accessor, HasSelf};
 
 use crate::extensions::state::{InstanceState, RequestId};
@@ -14,11 +15,7 @@ impl client::HostWithStore<InstanceState> for HasSelf<InstanceState> {
     ) -> wasmtime::Result<()> {
         let waiting = accessor.with(|mut access| {
             let state = access.get();
-            let id = RequestId::from_str_radix(&request_id, 16).ok()?;
-            Some((
-                state.requests.get(&id)?.gone.clone(),
-                state.draining.clone(),
-            ))
+            Some((state.client_of(&request_id)?, state.draining.clone()))
         });
         if let Some((gone, draining)) = waiting {
             tokio::select! {
@@ -27,5 +24,24 @@ impl client::HostWithStore<InstanceState> for HasSelf<InstanceState> {
             }
         }
         Ok(())
+    }
+
+    async fn left(
+        accessor: &Accessor<InstanceState, Self>,
+        request_id: String,
+    ) -> wasmtime::Result<()> {
+        let gone = accessor.with(|mut access| access.get().client_of(&request_id));
+        if let Some(gone) = gone {
+            gone.cancelled().await;
+        }
+        Ok(())
+    }
+}
+
+impl InstanceState {
+    /// Cancelled when the client of the request in progress has left.
+    fn client_of(&self, request_id: &str) -> Option<CancellationToken> {
+        let id = RequestId::from_str_radix(request_id, 16).ok()?;
+        Some(self.requests.get(&id)?.gone.clone())
     }
 }

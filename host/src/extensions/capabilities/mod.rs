@@ -6,6 +6,7 @@
 mod catalog;
 mod client;
 mod documents;
+mod egress;
 mod events;
 mod log;
 mod permission_files;
@@ -16,9 +17,11 @@ use std::sync::Arc;
 
 pub(super) use self::catalog::CatalogFile;
 pub(super) use self::documents::Collections;
+pub(super) use self::egress::Egress;
 pub(super) use self::events::Bus;
 pub(super) use self::log::StandardStream;
 pub(super) use self::permission_files::PermissionFiles;
+use super::outbound;
 use super::policy::Grants;
 use crate::permissions::Engine;
 use crate::store::boundary::RelativeBoundary;
@@ -29,6 +32,7 @@ pub(super) struct Services {
     collections: Collections,
     bus: Bus,
     permission_files: PermissionFiles,
+    outbound: outbound::Client,
 }
 
 /// Where the services keep their files.
@@ -49,6 +53,7 @@ impl Services {
             permission_files: PermissionFiles::new(&paths.latchkey_directory, root, engine)?,
             collections: Collections::new(paths.latchkey_directory),
             bus: Bus::default(),
+            outbound: outbound::Client::new(),
         })
     }
 }

@@ -1,0 +1,239 @@
+//! `wasi:http/client`: requests to other servers, only to origins that are granted.
+//!
+//! A granted bearer token is added here, to requests for its own origin and no other: the guest never has it, and it does not
+//! come back in a header. Redirects are the guest's to follow, through the same gate. What concerns one connection alone, and
+//! what concerns the gateway alone, passes in neither direction.
+
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+use http::header::{AUTHORIZATION, HOST, HeaderMap, HeaderName, HeaderValue};
+use http::uri::Scheme;
+use http_body_util::BodyExt;
+use wasmtime_wasi_http::{
+    DEFAULT_FORBIDDEN_HEADERS, Error, ForbiddenHeaderFilter, RequestOptions, WasiBody,
+    WasiHttpHooks,
+};
+
+use super::Capabilities;
+use crate::extensions::outbound::{Limits, Reach, SendError};
+use crate::extensions::policy::{Server, UpstreamGrant, WebOrigin};
+
+/// Beside those that WASI keeps from guests by itself.
+static FORBIDDEN: LazyLock<ForbiddenHeaderFilter> = LazyLock::new(|| Arc::new(is_forbidden));
+
+fn is_forbidden(name: &HeaderName) -> bool {
+    DEFAULT_FORBIDDEN_HEADERS.contains(name)
+        || matches!(name.as_str(), "te" | "trailers")
+        || name.as_str().starts_with("x-latchkey-gateway-")
+}
+
+/// One instance's way out.
+pub(in crate::extensions) struct Egress {
+    capabilities: Capabilities,
+    /// For each granted upstream in a setting, what that said last.
+    known: Vec<Option<KnownSetting>>,
+}
+
+struct KnownSetting {
+    value: String,
+    origin: Option<WebOrigin>,
+}
+
+type Transmission = Box<dyn Future<Output = Result<(), Error>> + Send>;
+type Exchange = Result<(http::Response<WasiBody>, Transmission), Error>;
+
+impl Egress {
+    pub(in crate::extensions) fn new(capabilities: Capabilities) -> Self {
+        let known = capabilities.grants.upstreams.iter().map(|_| None).collect();
+        Self {
+            capabilities,
+            known,
+        }
+    }
+
+    /// The grant that lets a request to `uri` out.
+    fn grant_for(&mut self, uri: &http::Uri) -> Option<UpstreamGrant> {
+        let upstreams = self.capabilities.grants.upstreams.iter();
+        let granted = upstreams.zip(&mut self.known).find_map(|(grant, known)| {
+            let granted = match &grant.server {
+                Server::Fixed(origin) => origin.is_of(uri),
+                Server::InSetting(name) => {
+                    origin_in_setting(name, known).is_some_and(|origin| origin.is_of(uri))
+                }
+            };
+            granted.then_some(grant)
+        });
+        granted.cloned()
+    }
+}
+
+fn origin_in_setting<'a>(name: &str, known: &'a mut Option<KnownSetting>) -> Option<&'a WebOrigin> {
+    let value = std::env::var(name).ok()?;
+    if known.as_ref().is_none_or(|known| known.value != value) {
+        *known = Some(KnownSetting {
+            origin: WebOrigin::of_url(&value),
+            value,
+        });
+    }
+    known.as_ref()?.origin.as_ref()
+}
+
+impl WasiHttpHooks for Egress {
+    fn is_forbidden_header(&mut self, name: &HeaderName) -> bool {
+        is_forbidden(name)
+    }
+
+    fn forbidden_header_filter(&mut self) -> ForbiddenHeaderFilter {
+        Arc::clone(&FORBIDDEN)
+    }
+
+    fn set_host_header(&mut self) -> bool {
+        false
+    }
+
+    fn default_scheme(&mut self) -> Option<Scheme> {
+        None
+    }
+
+    fn send_request(
+        &mut self,
+        mut request: http::Request<WasiBody>,
+        options: Option<RequestOptions>,
+        _processed: Transmission,
+    ) -> Box<dyn Future<Output = Exchange> + Send> {
+        let Some(grant) = self.grant_for(request.uri()) else {
+            let uri = request.uri();
+            let wanted = match (uri.scheme_str(), uri.host(), uri.port_u16()) {
+                (Some(scheme), Some(host), Some(port)) => format!("{scheme}://{host}:{port}"),
+                (Some(scheme), Some(host), None) => format!("{scheme}://{host}"),
+                _ => "no origin".to_owned(),
+            };
+            self.capabilities.refused("outbound HTTP", &wanted);
+            return Box::new(std::future::ready(Err(Error::HttpRequestDenied)));
+        };
+        let bearer = match grant.bearer_setting.as_deref().map(Bearer::from_setting) {
+            None => None,
+            Some(Ok(bearer)) => bearer,
+            Some(Err(InvalidBearer)) => {
+                tracing::error!(
+                    extension = self.capabilities.extension_name(),
+                    setting = grant.bearer_setting,
+                    "the setting holds no bearer token, so its upstream is not called: a token is visible ASCII characters"
+                );
+                return Box::new(std::future::ready(Err(Error::ConfigurationError)));
+            }
+        };
+        let headers = request.headers_mut();
+        headers.remove(HOST);
+        if let Some(bearer) = &bearer {
+            headers.insert(AUTHORIZATION, bearer.header.clone());
+        }
+        let reach = if grant.private_addresses {
+            Reach::Anywhere
+        } else {
+            Reach::PublicOnly
+        };
+        let limits = limits(grant.limits, options);
+        let capabilities = self.capabilities.clone();
+        Box::new(async move {
+            let sent = capabilities.services.outbound.send(request, limits, reach);
+            let mut response = sent.await.map_err(|error| {
+                tracing::debug!(
+                    extension = capabilities.extension_name(),
+                    "an outbound request failed: {error}"
+                );
+                error_code(error)
+            })?;
+            if let Some(bearer) = bearer {
+                bearer.remove_from(response.headers_mut(), capabilities.extension_name());
+            }
+            let response = response.map(|body| body.map_err(error_code).boxed_unsync());
+            let done: Transmission = Box::new(std::future::ready(Ok(())));
+            Ok((response, done))
+        })
+    }
+}
+
+/// A token on its way to an upstream.
+struct Bearer {
+    token: String,
+    /// Marked as sensitive.
+    header: HeaderValue,
+}
+
+/// The setting holds what no header can.
+struct InvalidBearer;
+
+impl Bearer {
+    /// None when the setting is unset or empty.
+    fn from_setting(name: &str) -> Result<Option<Self>, InvalidBearer> {
+        let token = match std::env::var(name) {
+            Ok(token) if token.is_empty() => return Ok(None),
+            Ok(token) => token,
+            Err(std::env::VarError::NotPresent) => return Ok(None),
+            Err(std::env::VarError::NotUnicode(_)) => return Err(InvalidBearer),
+        };
+        let mut header =
+            HeaderValue::try_from(format!("Bearer {token}")).map_err(|_| InvalidBearer)?;
+        header.set_sensitive(true);
+        Ok(Some(Self { token, header }))
+    }
+
+    /// Takes out every field of a response that repeats the token: whoever made the request may not have it.
+    fn remove_from(&self, headers: &mut HeaderMap, extension: &str) {
+        let repeats = |value: &HeaderValue| {
+            let token = self.token.as_bytes();
+            value
+                .as_bytes()
+                .windows(token.len())
+                .any(|part| part == token)
+        };
+        let repeating: Vec<HeaderName> = headers
+            .iter()
+            .filter(|(_, value)| repeats(value))
+            .map(|(name, _)| name.clone())
+            .collect();
+        for name in repeating {
+            tracing::warn!(
+                extension,
+                header = name.as_str(),
+                "the upstream sent its bearer token back; the header is left out"
+            );
+            headers.remove(name);
+        }
+    }
+}
+
+/// The policy's limits, or the guest's own where they are shorter.
+fn limits(granted: Limits, options: Option<RequestOptions>) -> Limits {
+    let options = options.unwrap_or_default();
+    let shorter =
+        |granted: Duration, own: Option<Duration>| own.map_or(granted, |own| own.min(granted));
+    Limits {
+        connect: shorter(granted.connect, options.connect_timeout),
+        first_byte: shorter(granted.first_byte, options.first_byte_timeout),
+        idle: shorter(granted.idle, options.between_bytes_timeout),
+    }
+}
+
+/// What the guest is told: enough to tell one failure from another.
+fn error_code(error: SendError) -> Error {
+    match error {
+        SendError::InvalidRequest(_) => Error::HttpRequestUriInvalid,
+        SendError::NotResolved { .. } => Error::DestinationNotFound,
+        SendError::Prohibited { .. } => Error::DestinationIpProhibited,
+        SendError::Refused { .. } => Error::ConnectionRefused,
+        SendError::Unreachable { .. } => Error::DestinationUnavailable,
+        SendError::ConnectTimeout { .. } => Error::ConnectionTimeout,
+        SendError::Certificate { .. } => Error::TlsCertificateError,
+        SendError::Tls { .. } | SendError::Authorities(_) => Error::TlsProtocolError,
+        SendError::Closed(_) => Error::HttpResponseIncomplete,
+        SendError::Malformed(_) => Error::HttpProtocolError,
+        SendError::FirstByteTimeout(_) => Error::HttpResponseTimeout,
+        SendError::UploadTimeout(_) => Error::ConnectionWriteTimeout,
+        SendError::IdleTimeout(_) => Error::ConnectionReadTimeout,
+        SendError::RequestBody(_) => Error::HttpRequestBodySize(None),
+        SendError::Cut(_) => Error::ConnectionTerminated,
+    }
+}
