@@ -8,12 +8,16 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
+use tokio::time::MissedTickBehavior;
 
 use crate::Outcome;
 use crate::wire::{Connection, Outline};
 
 /// Clients at the same time, each waiting for its answer before it asks again.
 pub const CLIENTS: usize = 32;
+
+/// How often a single client asks.
+pub const PACE: Duration = Duration::from_millis(2);
 
 /// How long the answers that are still due may take once the time is over.
 const GRACE: Duration = Duration::from_secs(10);
@@ -74,6 +78,44 @@ impl Load {
         Ok(Round::new(elapsed, latencies.concat()))
     }
 
+    /// Asks as one client that has other things to do too: every [`PACE`], on one connection.
+    ///
+    /// On a thread of its own: how busy the caller is shall not show.
+    pub async fn visit(&self, duration: Duration) -> Outcome<Round> {
+        let load = self.clone();
+        let visit = tokio::task::spawn_blocking(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()?;
+            runtime.block_on(load.ask_at_pace(duration))
+        });
+        visit.await?
+    }
+
+    async fn ask_at_pace(self, duration: Duration) -> Outcome<Round> {
+        let mut connection = Connection::open(self.address).await?;
+        let mut pace = tokio::time::interval(PACE);
+        pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut latencies = Vec::new();
+        let start = Instant::now();
+        while start.elapsed() < duration {
+            pace.tick().await;
+            let asked = Instant::now();
+            let exchange = connection.exchange(&self.request);
+            let outline = tokio::time::timeout(GRACE, exchange).await??;
+            latencies.push(asked.elapsed());
+            self.check(outline)?;
+        }
+        Ok(Round::new(start.elapsed(), latencies))
+    }
+
+    fn check(&self, outline: Outline) -> Outcome<()> {
+        if outline == self.expected {
+            return Ok(());
+        }
+        Err(format!("got {outline:?}, expected {:?}", self.expected).into())
+    }
+
     async fn ask_until(
         self,
         mut connection: Connection,
@@ -83,9 +125,7 @@ impl Load {
         let mut asked = Instant::now();
         while asked < deadline {
             let outline = connection.exchange(&self.request).await?;
-            if outline != self.expected {
-                return Err(format!("got {outline:?}, expected {:?}", self.expected).into());
-            }
+            self.check(outline)?;
             let answered = Instant::now();
             latencies.push(answered - asked);
             asked = answered;

@@ -1,20 +1,14 @@
 //! What the gateway is measured against: hyper with a handler that returns one prepared response, and nothing else.
 //!
-//! It runs as a process of its own, started from this same executable, with the runtime and the HTTP settings of the
-//! gateway. The response arrives on its standard input; its address goes to standard error, as the gateway's does.
+//! It runs as a process of its own, started from this same executable. The response arrives on its standard input.
 
-use std::convert::Infallible;
 use std::io::BufRead;
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::TcpListener;
 
 use crate::Outcome;
+use crate::serving;
 use crate::wire;
 
 /// The argument that turns the benchmark into this server.
@@ -22,9 +16,6 @@ pub const ARGUMENT: &str = "serve-plain";
 
 /// What hyper adds by itself.
 const AUTOMATIC: [&str; 3] = ["content-length", "date", "transfer-encoding"];
-
-/// The gateway's own value.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(60);
 
 type Body = http_body_util::Full<Bytes>;
 
@@ -48,34 +39,9 @@ pub fn encode(response: &wire::Response) -> Vec<u8> {
 /// Serves until it is killed. Blocks.
 pub fn serve() -> Outcome<()> {
     let prepared = Prepared::decode(std::io::stdin().lock())?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()?;
-    runtime.block_on(async {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
-        eprintln!("http://{}", listener.local_addr()?);
-        loop {
-            let (stream, _) = listener.accept().await?;
-            stream.set_nodelay(true)?;
-            let prepared = prepared.clone();
-            tokio::spawn(async move {
-                let service = service_fn(move |_| {
-                    let response = prepared.response();
-                    async { Ok::<_, Infallible>(response) }
-                });
-                // The client leaves as it pleases.
-                let _ = http1::Builder::new()
-                    .timer(TokioTimer::new())
-                    .header_read_timeout(HEADER_TIMEOUT)
-                    .half_close(true)
-                    .serve_connection(TokioIo::new(stream), service)
-                    .await;
-            });
-        }
-    })
+    serving::serve(move |_| std::future::ready(prepared.response()))
 }
 
-#[derive(Clone)]
 struct Prepared {
     status: StatusCode,
     headers: HeaderMap,

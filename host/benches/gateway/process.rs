@@ -45,21 +45,21 @@ impl Home {
     }
 
     /// Runs a subcommand to its end: what it printed, and how long the whole process took.
-    pub async fn run(&self, subcommand: &str) -> Outcome<(String, Duration)> {
+    pub async fn run(&self, arguments: &[&str]) -> Outcome<(String, Duration)> {
         let mut command = self.command();
         let started = Instant::now();
-        let output = command.arg(subcommand).output().await?;
+        let output = command.args(arguments).output().await?;
         let elapsed = started.elapsed();
         if !output.status.success() {
             let reason = String::from_utf8_lossy(&output.stderr).into_owned();
-            return Err(format!("{subcommand} failed: {reason}").into());
+            return Err(format!("{arguments:?} failed: {reason}").into());
         }
         Ok((String::from_utf8(output.stdout)?, elapsed))
     }
 
     /// A new agent's environment, and its permissions file.
     pub async fn agent(&self) -> Outcome<Agent> {
-        let created: Value = serde_json::from_str(&self.run("create-agent-env").await?.0)?;
+        let created: Value = serde_json::from_str(&self.run(&["create-agent-env"]).await?.0)?;
         let text = |pointer: &str| {
             let value = created.pointer(pointer).and_then(Value::as_str);
             value
@@ -73,7 +73,50 @@ impl Home {
         })
     }
 
+    /// Gives the agent an identity, and with it a part of the Minds API: its id.
+    pub async fn register(&self, agent: &Agent) -> Outcome<String> {
+        let host_id = format!("host-{}", "0123456789abcdef".repeat(2));
+        let agent_id = format!("agent-{}", "fedcba9876543210".repeat(2));
+        let handle = agent.permissions.to_string_lossy();
+        self.run(&[
+            "link-permissions",
+            "--host-id",
+            &host_id,
+            "--opaque-path",
+            &handle,
+        ])
+        .await?;
+        self.run(&[
+            "register-agent",
+            "--host-id",
+            &host_id,
+            "--agent-id",
+            &agent_id,
+        ])
+        .await?;
+        Ok(agent_id)
+    }
+
     pub async fn start_gateway(&self) -> Outcome<Server> {
+        Server::start(self.gateway(), &[]).await
+    }
+
+    /// A gateway with a Minds API, and a key for it.
+    pub async fn start_gateway_before(&self, upstream: &Server) -> Outcome<Server> {
+        let mut command = self.gateway();
+        command
+            .env(
+                "LATCHKEY_EXTENSION_MINDS_API_URL",
+                format!("http://{}", upstream.address),
+            )
+            .env(
+                "LATCHKEY_EXTENSION_MINDS_API_KEY",
+                "the-key-of-the-benchmark",
+            );
+        Server::start(command, &[]).await
+    }
+
+    fn gateway(&self) -> Command {
         let mut command = self.command();
         command.args([
             "gateway",
@@ -82,7 +125,7 @@ impl Home {
             "--listen-port",
             "0",
         ]);
-        Server::start(command, &[]).await
+        command
     }
 }
 
@@ -102,12 +145,29 @@ pub struct Server {
 impl Server {
     /// A plain server that answers everything with `response`.
     pub async fn start_plain(response: &crate::wire::Response) -> Outcome<Self> {
+        let input = crate::plain::encode(response);
+        Self::start_self(&[crate::plain::ARGUMENT], &input).await
+    }
+
+    /// The service that the proxies stand before.
+    pub async fn start_upstream() -> Outcome<Self> {
+        Self::start_self(&[crate::upstream::ARGUMENT], &[]).await
+    }
+
+    /// What the gateway's proxy is compared with.
+    pub async fn start_reverse_proxy_before(upstream: &Self) -> Outcome<Self> {
+        let address = upstream.address.to_string();
+        Self::start_self(&[crate::reverse_proxy::ARGUMENT, &address], &[]).await
+    }
+
+    /// This executable, as one of the servers that it can be.
+    async fn start_self(arguments: &[&str], input: &[u8]) -> Outcome<Self> {
         let mut command = Command::new(std::env::current_exe()?);
         command
-            .arg(crate::plain::ARGUMENT)
+            .args(arguments)
             .stdin(Stdio::piped())
             .kill_on_drop(true);
-        Self::start(command, &crate::plain::encode(response)).await
+        Self::start(command, input).await
     }
 
     async fn start(mut command: Command, input: &[u8]) -> Outcome<Self> {

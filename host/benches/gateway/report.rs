@@ -32,6 +32,21 @@ impl Verdict {
         }
     }
 
+    pub fn at_most(ratio: f64, limit: f64, of_what: &str) -> Self {
+        Self {
+            target: format!("{ratio:.2} times {of_what}, target at most {limit:.2}"),
+            is_met: ratio <= limit,
+        }
+    }
+
+    /// Whether nobody was left out.
+    pub fn all(served: usize, of: usize) -> Self {
+        Self {
+            target: format!("{served} of {of}, target all"),
+            is_met: served == of,
+        }
+    }
+
     pub fn below<T: PartialOrd + Copy>(measured: T, limit: T, limit_text: &str) -> Self {
         Self {
             target: format!("target below {limit_text}"),
@@ -75,6 +90,12 @@ impl Row {
             p99: at(99),
             ..Self::new(name, duration(median))
         }
+    }
+
+    /// For what shows what the machine can do, and has no target of its own.
+    pub fn without_verdict(mut self) -> Self {
+        self.verdict = None;
+        self
     }
 
     pub fn with_verdict(mut self, verdict: Verdict) -> Self {
@@ -146,4 +167,12 @@ fn duration(duration: Duration) -> String {
 
 pub fn megabytes(bytes: u64) -> String {
     format!("{:.1} MB", bytes as f64 / 1e6)
+}
+
+/// The size of a body, which is a round number.
+pub fn size(bytes: u64) -> String {
+    match bytes {
+        1_000_000_000.. => format!("{} GB", bytes / 1_000_000_000),
+        _ => format!("{} MB", bytes / 1_000_000),
+    }
 }

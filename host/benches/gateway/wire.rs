@@ -51,6 +51,44 @@ impl Connection {
     /// One request, its response read to the end and forgotten.
     pub async fn exchange(&mut self, request: &[u8]) -> Outcome<Outline> {
         self.stream.write_all(request).await?;
+        self.outline().await
+    }
+
+    /// One request whose body follows its head, `length` bytes of no meaning.
+    pub async fn upload(&mut self, head: &[u8], length: u64) -> Outcome<Outline> {
+        static BLOCK: [u8; 4 * READ_SIZE] = [b'.'; 4 * READ_SIZE];
+        self.stream.write_all(head).await?;
+        let mut left = length;
+        while left > 0 {
+            let size = left.min(BLOCK.len() as u64);
+            let block = BLOCK.get(..size as usize).unwrap_or_default();
+            self.stream.write_all(block).await?;
+            left -= size;
+        }
+        self.outline().await
+    }
+
+    /// Sends a request whose response does not end.
+    pub async fn subscribe(&mut self, request: &[u8]) -> Outcome<()> {
+        Ok(self.stream.write_all(request).await?)
+    }
+
+    /// Reads until `wanted` has come.
+    pub async fn wait_for(&mut self, wanted: &[u8]) -> Outcome<()> {
+        loop {
+            let found = self
+                .received
+                .windows(wanted.len())
+                .position(|window| window == wanted);
+            if let Some(start) = found {
+                self.received.advance(start + wanted.len());
+                return Ok(());
+            }
+            self.receive().await?;
+        }
+    }
+
+    async fn outline(&mut self) -> Outcome<Outline> {
         let head = self.head_length().await?;
         let (status, framing) = outline(self.received.get(..head).unwrap_or_default())?;
         self.received.advance(head);
