@@ -29,9 +29,6 @@ const START_DEADLINE: Duration = Duration::from_secs(10);
 /// How long an instance that is to end may take to finish its streams and run `stop`.
 const STOP_DEADLINE: Duration = Duration::from_secs(5);
 
-/// Above this many entries, requests whose client has left are cleared from an instance's list.
-const SWEEP_ABOVE: usize = 64;
-
 /// Why an instance ended.
 pub(super) enum Exit {
     /// As told: its requests are answered and `stop` has run.
@@ -244,12 +241,7 @@ impl Service<'_> {
             .map(|body| LimitedBody::new(body, self.blueprint.body_limit));
         let (guest_request, transmitted) = accessor.with(|mut access| {
             let state = access.get();
-            if state.requests.len() > SWEEP_ABOVE {
-                state
-                    .requests
-                    .retain(|_, request| !request.gone.is_cancelled());
-            }
-            state.requests.insert(id, in_progress);
+            state.admit(id, in_progress);
             let http = state.http();
             let (request, transmitted) = GuestRequest::from_http(http.hooks, body_limited);
             let transmitted: Transmitted = Box::pin(transmitted);

@@ -18,6 +18,9 @@ use crate::store::stamp::Stamp;
 /// How long a guest may run without returning to its event loop before it is ended.
 const LONGEST_TURN: std::time::Duration = std::time::Duration::from_secs(1);
 
+/// Fewer entries of requests that have ended are not worth looking for.
+const FEWEST_SWEPT: usize = 64;
+
 /// A name for a request in progress, as `context.request-id` carries it.
 pub(super) type RequestId = u64;
 
@@ -51,6 +54,8 @@ impl Turn {
 pub(super) struct InstanceState {
     pub(super) capabilities: Capabilities,
     pub(super) requests: HashMap<RequestId, InProgress>,
+    /// With more entries than this, `requests` is cleared of those whose client is gone.
+    sweep_above: usize,
     /// Cancelled when the instance is to finish its streams and end.
     pub(super) draining: CancellationToken,
     wasi: WasiCtx,
@@ -80,6 +85,7 @@ impl InstanceState {
             Self {
                 capabilities,
                 requests: HashMap::new(),
+                sweep_above: FEWEST_SWEPT,
                 draining,
                 wasi,
                 http: WasiHttpCtx::new(),
@@ -104,6 +110,19 @@ impl InstanceState {
             }
         });
         (store, turn)
+    }
+}
+
+impl InstanceState {
+    /// Notes that a request is in progress.
+    pub(super) fn admit(&mut self, id: RequestId, request: InProgress) {
+        if self.requests.len() > self.sweep_above {
+            self.requests
+                .retain(|_, request| !request.gone.is_cancelled());
+            // Seldom enough to cost little beside what came in between.
+            self.sweep_above = (2 * self.requests.len()).max(FEWEST_SWEPT);
+        }
+        self.requests.insert(id, request);
     }
 }
 

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 
+use rustix::process::{Resource, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::Settings;
@@ -29,6 +30,7 @@ pub enum RunError {
 /// # Errors
 /// When it cannot start. Once it serves, nothing ends it but a signal.
 pub fn run(settings: Settings) -> Result<(), RunError> {
+    raise_open_files_limit();
     let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(cores + SPARE_WORKERS)
@@ -52,6 +54,16 @@ pub fn run(settings: Settings) -> Result<(), RunError> {
     // A write to a disk that hangs shall not keep the process.
     runtime.shutdown_background();
     outcome
+}
+
+/// Every connection takes file descriptors, and the soft limit is often kept low for programs that cannot use many.
+fn raise_open_files_limit() {
+    let mut limit = getrlimit(Resource::Nofile);
+    if limit.current < limit.maximum || limit.maximum.is_none() {
+        limit.current = limit.maximum;
+        // What cannot be raised is reported where it is felt.
+        let _ = setrlimit(Resource::Nofile, limit);
+    }
 }
 
 async fn first_of(interrupt: &mut Signal, terminate: &mut Signal) {

@@ -51,21 +51,23 @@ impl Egress {
             known,
         }
     }
+}
 
-    /// The grant that lets a request to `uri` out.
-    fn grant_for(&mut self, uri: &http::Uri) -> Option<UpstreamGrant> {
-        let upstreams = self.capabilities.grants.upstreams.iter();
-        let granted = upstreams.zip(&mut self.known).find_map(|(grant, known)| {
-            let granted = match &grant.server {
-                Server::Fixed(origin) => origin.is_of(uri),
-                Server::InSetting(name) => {
-                    origin_in_setting(name, known).is_some_and(|origin| origin.is_of(uri))
-                }
-            };
-            granted.then_some(grant)
-        });
-        granted.cloned()
-    }
+/// The grant that lets a request to `uri` out.
+fn grant_for<'a>(
+    uri: &http::Uri,
+    upstreams: &'a [UpstreamGrant],
+    known: &mut [Option<KnownSetting>],
+) -> Option<&'a UpstreamGrant> {
+    upstreams.iter().zip(known).find_map(|(grant, known)| {
+        let granted = match &grant.server {
+            Server::Fixed(origin) => origin.is_of(uri),
+            Server::InSetting(name) => {
+                origin_in_setting(name, known).is_some_and(|origin| origin.is_of(uri))
+            }
+        };
+        granted.then_some(grant)
+    })
 }
 
 fn origin_in_setting<'a>(name: &str, known: &'a mut Option<KnownSetting>) -> Option<&'a WebOrigin> {
@@ -102,14 +104,16 @@ impl WasiHttpHooks for Egress {
         options: Option<RequestOptions>,
         _processed: Transmission,
     ) -> Box<dyn Future<Output = Exchange> + Send> {
-        let Some(grant) = self.grant_for(request.uri()) else {
+        let capabilities = self.capabilities.clone();
+        let upstreams = &capabilities.grants.upstreams;
+        let Some(grant) = grant_for(request.uri(), upstreams, &mut self.known) else {
             let uri = request.uri();
             let wanted = match (uri.scheme_str(), uri.host(), uri.port_u16()) {
                 (Some(scheme), Some(host), Some(port)) => format!("{scheme}://{host}:{port}"),
                 (Some(scheme), Some(host), None) => format!("{scheme}://{host}"),
                 _ => "no origin".to_owned(),
             };
-            self.capabilities.refused("outbound HTTP", &wanted);
+            capabilities.refused("outbound HTTP", &wanted);
             return Box::new(std::future::ready(Err(Error::HttpRequestDenied)));
         };
         let bearer = match grant.bearer_setting.as_deref().map(Bearer::from_setting) {
@@ -117,7 +121,7 @@ impl WasiHttpHooks for Egress {
             Some(Ok(bearer)) => bearer,
             Some(Err(InvalidBearer)) => {
                 tracing::error!(
-                    extension = self.capabilities.extension_name(),
+                    extension = capabilities.extension_name(),
                     setting = grant.bearer_setting,
                     "the setting holds no bearer token, so its upstream is not called: a token is visible ASCII characters"
                 );
@@ -135,7 +139,6 @@ impl WasiHttpHooks for Egress {
             Reach::PublicOnly
         };
         let limits = limits(grant.limits, options);
-        let capabilities = self.capabilities.clone();
         Box::new(async move {
             let sent = capabilities.services.outbound.send(request, limits, reach);
             let mut response = sent.await.map_err(|error| {
