@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use http::header::{CONTENT_LENGTH, HOST};
+use http::header::CONTENT_LENGTH;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, Method, Request, Version};
 use hyper::body::Incoming;
@@ -25,6 +25,8 @@ enum Refusal {
     Authentication(AuthenticationError),
     Denied,
     Check(CheckError),
+    /// It would be allowed, but the gateway does not do it.
+    WebSocket,
 }
 
 /// Everything that requests are decided by.
@@ -58,6 +60,8 @@ impl Dispatcher {
         let id = self.next_request.fetch_add(1, Ordering::Relaxed);
         let reply = match header_bytes(request.headers()) {
             bytes if bytes > LONGEST_HEADERS => reply::headers_too_large(LONGEST_HEADERS),
+            // What did not end in time comes without its headers.
+            _ if Target::is_too_long(request.uri()) => TargetError::TooLong.into(),
             _ => self.decide(request, id, departure).await,
         };
         tracing::debug!(request = format_args!("{id:016x}"), %method, status = reply.status().as_u16(), "answered");
@@ -66,21 +70,25 @@ impl Dispatcher {
 
     async fn decide(&self, request: Request<Incoming>, id: u64, departure: &Departure) -> Reply {
         // RFC 9112 section 3.2.
-        if request.version() == Version::HTTP_11
-            && request.headers().get_all(HOST).iter().count() != 1
-        {
+        if !headers::has_valid_host(request.headers(), request.version() == Version::HTTP_11) {
             return TargetError::Host.into();
         }
         if let Err(refused) = self.authentication.check_password(request.headers()) {
             return refused.into();
         }
         // As it was sent, query included: neither of these has one.
-        let target = request.uri().path_and_query().map(PathAndQuery::as_str);
+        let target = match request.uri().authority() {
+            None => request.uri().path_and_query().map(PathAndQuery::as_str),
+            Some(_) => None,
+        };
         if *request.method() == Method::GET && target == Some("/") {
             return reply::health();
         }
         if target.is_some_and(is_third_party_call) {
             return reply::third_party_calls_unavailable();
+        }
+        if !headers::has_known_expectation(request.headers()) {
+            return reply::unknown_expectation();
         }
         match self.check(request).await {
             Ok((request, target, permissions)) => {
@@ -90,6 +98,7 @@ impl Dispatcher {
             Err(Refusal::Target(error)) => error.into(),
             Err(Refusal::Authentication(error)) => error.into(),
             Err(Refusal::Denied) => reply::not_permitted(),
+            Err(Refusal::WebSocket) => reply::websocket_unsupported(),
             Err(Refusal::Check(error)) => {
                 tracing::warn!(
                     request = format_args!("{id:016x}"),
@@ -110,19 +119,34 @@ impl Dispatcher {
             .authentication
             .permissions(request.headers())
             .map_err(Refusal::Authentication)?;
-        headers::remove_private(request.headers_mut());
-        if permissions.stamp.is_missing() && self.allow_missing_permissions {
-            return Ok((request, target, permissions));
+        // HTTP/1.0 has no upgrades.
+        let websocket =
+            request.version() == Version::HTTP_11 && headers::asks_for_websocket(request.headers());
+        headers::make_public(request.headers_mut());
+        if !(permissions.stamp.is_missing() && self.allow_missing_permissions) {
+            self.decide_by(&permissions, &request, &target).await?;
         }
+        if websocket {
+            return Err(Refusal::WebSocket);
+        }
+        Ok((request, target, permissions))
+    }
+
+    async fn decide_by(
+        &self,
+        permissions: &AppliedPermissions,
+        request: &Request<Incoming>,
+        target: &Target,
+    ) -> Result<(), Refusal> {
         let headers = request
             .headers()
             .iter()
             .map(|(name, value)| (name.as_str(), value.as_bytes()));
         let checked =
             permissions::Request::new(request.method().as_str(), target.url(), headers, None, None);
-        let AppliedPermissions { path, stamp } = &permissions;
+        let AppliedPermissions { path, stamp } = permissions;
         match self.engine.decide_at(path, stamp, &checked).await {
-            Ok(Decision::Allowed) => Ok((request, target, permissions)),
+            Ok(Decision::Allowed) => Ok(()),
             Ok(Decision::Denied) => Err(Refusal::Denied),
             Err(error) => Err(Refusal::Check(error)),
         }

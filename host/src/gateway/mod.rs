@@ -2,15 +2,14 @@
 //!
 //! A request's way: `server` (connections, limits) → `guard` (unambiguous framing) → `authentication` (password, override
 //! token) → `target` and `headers` (one normalised request) → the permission check → `dispatch` (extensions) and back. Every
-//! decision of contract section 4 is taken
-//! here, in its order; everything that a request may *do* is in the extensions.
+//! decision of contract section 4 is taken here, in its order; everything that a request may *do* is in the extensions.
 
 mod authentication;
 mod departure;
 mod dispatch;
 mod framing;
 mod guard;
-mod headers;
+pub(crate) mod headers;
 mod http2;
 mod listener;
 mod reply;

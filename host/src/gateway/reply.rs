@@ -87,6 +87,20 @@ pub(super) fn headers_too_large(limit: usize) -> Reply {
     )
 }
 
+pub(super) fn unknown_expectation() -> Reply {
+    error(
+        StatusCode::EXPECTATION_FAILED,
+        "The only expectation that can be met is 'Expect: 100-continue'.",
+    )
+}
+
+pub(super) fn websocket_unsupported() -> Reply {
+    error(
+        StatusCode::NOT_IMPLEMENTED,
+        "WebSocket connections are not supported yet: use plain HTTP requests, or a stream of server-sent events.",
+    )
+}
+
 /// What is the upstream tool's own territory (contract section 8).
 pub(super) fn third_party_calls_unavailable() -> Reply {
     error(
@@ -100,10 +114,14 @@ impl From<TargetError> for Reply {
     fn from(target: TargetError) -> Self {
         let status = match target {
             TargetError::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
-            TargetError::Form | TargetError::Host | TargetError::Malformed(_) => {
-                StatusCode::BAD_REQUEST
-            }
             TargetError::TooLong => StatusCode::URI_TOO_LONG,
+            TargetError::MethodCase(_)
+            | TargetError::Form
+            | TargetError::Host
+            | TargetError::NotAscii
+            | TargetError::Control
+            | TargetError::Overlong
+            | TargetError::Malformed(_) => StatusCode::BAD_REQUEST,
         };
         let mut reply = error(status, &target.to_string());
         if status == StatusCode::METHOD_NOT_ALLOWED {

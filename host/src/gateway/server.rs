@@ -198,8 +198,8 @@ impl Gateway {
                     Ok::<_, Infallible>(response.map(|body| body.until(|| departure.left())))
                 }
             });
-            let connection = connections
-                .watch(http.serve_connection(TokioIo::new(Guarded::new(stream)), service));
+            let stream = TokioIo::new(Guarded::new(stream));
+            let connection = connections.watch(http.serve_connection(stream, service));
             tokio::spawn(async move {
                 // What goes wrong on a connection concerns its client alone, who knows.
                 if let Err(error) = connection.await {
