@@ -3,12 +3,11 @@
 //! A link is owned: by the exchange that uses it, or by the pool. Dropping it ends its connection at once, with whatever was on
 //! its way in either direction; the only way back into the pool is [`Link::release`], which checks that nothing was.
 
-use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::task::{Context, Poll, Waker};
+use std::sync::{Arc, Weak};
+use std::task::{Context, Poll};
+use std::time::Duration;
 
 use http::{Method, Request, Response};
-use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use tokio::task::AbortHandle;
@@ -30,38 +29,24 @@ const LARGEST_HEAD: usize = 64 * 1024;
 const MOST_FIELDS: usize = 256;
 /// What a connection reads at once, and holds of what its upstream does not take. A head that is too large must fit.
 const BUFFER: usize = 128 * 1024;
+/// How long a connection may take to notice that its exchange is over. Microseconds, unless there is something wrong with it.
+const SETTLING: Duration = Duration::from_millis(100);
 
 pub(super) struct Link {
     sender: SendRequest<RequestBody>,
-    shared: Arc<Shared>,
+    activity: Arc<Activity>,
+    origin: Arc<Origin>,
+    pool: Weak<Pool>,
     task: AbortHandle,
     patience: Patience,
     /// It has served before.
     used: bool,
 }
 
-/// What a link shares with the task that runs its connection.
-struct Shared {
-    origin: Arc<Origin>,
-    activity: Arc<Activity>,
-    pool: Weak<Pool>,
-    handover: Mutex<Handover>,
-}
-
-/// Where a link waits when its exchange ends a moment before its connection is ready for the next.
-#[derive(Default)]
-struct Handover {
-    offered: Option<Link>,
-    /// Wakes the connection's task.
-    waker: Option<Waker>,
-    /// The connection's task takes nothing any more.
-    ended: bool,
-}
-
 /// Why an exchange got no response.
 pub(super) enum Failure {
     /// Nothing of the request was sent: here it is.
-    Unsent(Request<RequestBody>),
+    Unsent(Box<Request<RequestBody>>),
     /// The connection ended, and not one byte had come back.
     Unanswered(SendError),
     Other(SendError),
@@ -92,35 +77,33 @@ impl Link {
             .handshake(TokioIo::new(transport))
             .await
             .map_err(|error| SendError::Closed(Some(error)))?;
-        let shared = Arc::new(Shared {
-            origin,
-            activity,
-            pool: Arc::downgrade(pool),
-            handover: Mutex::default(),
+        let host = origin.target.clone();
+        let task = tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(%host, %error, "a connection to an upstream failed");
+            }
         });
-        let driver = Driver {
-            connection,
-            shared: shared.clone(),
-        };
         Ok(Self {
             sender,
-            shared,
-            task: tokio::spawn(driver).abort_handle(),
+            activity,
+            origin,
+            pool: Arc::downgrade(pool),
+            task: task.abort_handle(),
             patience: Patience::new(),
             used: false,
         })
     }
 
     pub(super) fn origin(&self) -> &Arc<Origin> {
-        &self.shared.origin
+        &self.origin
     }
 
     pub(super) fn activity(&self) -> &Activity {
-        &self.shared.activity
+        &self.activity
     }
 
-    pub(super) fn is_ready(&self) -> bool {
-        self.sender.is_ready()
+    pub(super) fn is_closed(&self) -> bool {
+        self.sender.is_closed()
     }
 
     /// Sends the request and waits for the response's head.
@@ -129,22 +112,25 @@ impl Link {
         mut request: Request<RequestBody>,
         limits: Limits,
     ) -> Result<Response<UpstreamBody>, Failure> {
+        if self.used && !self.has_settled().await {
+            return Err(Failure::Unsent(Box::new(request)));
+        }
         let to_head = request.method() == Method::HEAD;
-        self.shared.activity.begin(self.used);
-        request.body_mut().attach(self.shared.activity.clone());
+        self.activity.begin(self.used);
+        request.body_mut().attach(self.activity.clone());
         self.used = true;
         let mut answer = std::pin::pin!(self.sender.try_send_request(request));
         let answer = std::future::poll_fn(|context| match answer.as_mut().poll(context) {
             Poll::Ready(answer) => Poll::Ready(Ok(answer)),
             Poll::Pending => {
-                poll_unanswered(&self.shared.activity, &mut self.patience, limits, context).map(Err)
+                poll_unanswered(&self.activity, &mut self.patience, limits, context).map(Err)
             }
         });
         let response = match answer.await.map_err(Failure::Other)? {
             Ok(response) => response,
             Err(mut failure) => {
                 return Err(match failure.take_message() {
-                    Some(request) => Failure::Unsent(request),
+                    Some(request) => Failure::Unsent(Box::new(request)),
                     None => self.unanswered(failure.into_error()),
                 });
             }
@@ -153,6 +139,20 @@ impl Link {
         let reusable = response::sanitise(&mut head, to_head).map_err(Failure::Other)?;
         let body = UpstreamBody::new(body, self, reusable, limits.idle);
         Ok(Response::from_parts(head, body))
+    }
+
+    /// Whether hyper is done with the exchange before: it sees the end of a response after the response's reader, by as much as
+    /// its task needs to finish what it is doing.
+    async fn has_settled(&mut self) -> bool {
+        let mut deadline = None;
+        std::future::poll_fn(|context| match self.sender.poll_ready(context) {
+            Poll::Ready(ready) => Poll::Ready(ready.is_ok()),
+            Poll::Pending => {
+                let deadline = *deadline.get_or_insert_with(|| Instant::now() + SETTLING);
+                self.patience.poll_until(deadline, context).map(|()| false)
+            }
+        })
+        .await
     }
 
     fn unanswered(&self, error: hyper::Error) -> Failure {
@@ -174,48 +174,28 @@ impl Link {
     pub(super) fn poll_silence(
         &mut self,
         silent_since: Instant,
-        limits_idle: std::time::Duration,
+        idle: Duration,
         context: &mut Context<'_>,
     ) -> Poll<SendError> {
-        let (deadline, error) = match self.shared.activity.upload() {
+        let (deadline, error) = match self.activity.upload() {
             // The upstream may be waiting for the rest of the request, whose sender has a clock of its own.
-            Upload::AwaitsBody => (
-                Instant::now() + limits_idle,
-                SendError::IdleTimeout(limits_idle),
-            ),
+            Upload::AwaitsBody => (Instant::now() + idle, SendError::IdleTimeout(idle)),
             Upload::AwaitsUpstream(since) => (
-                silent_since.max(since) + limits_idle,
-                SendError::UploadTimeout(limits_idle),
+                silent_since.max(since) + idle,
+                SendError::UploadTimeout(idle),
             ),
-            Upload::Complete(since) => (
-                silent_since.max(since) + limits_idle,
-                SendError::IdleTimeout(limits_idle),
-            ),
+            Upload::Complete(since) => {
+                (silent_since.max(since) + idle, SendError::IdleTimeout(idle))
+            }
         };
         self.patience.poll_until(deadline, context).map(|()| error)
     }
 
     /// Gives the connection back after the response has ended: to the pool when the request has too, else it is ended.
     pub(super) fn release(self) {
-        if !matches!(self.activity().upload(), Upload::Complete(_)) {
-            return;
-        }
-        let shared = self.shared.clone();
-        let mut handover = shared.handover();
-        if handover.ended {
-            return;
-        }
-        if self.sender.is_ready() {
-            drop(handover);
-            shared.rest(self);
-            return;
-        }
-        // The connection's task may be just about to become ready; it looks here afterwards.
-        handover.offered = Some(self);
-        let waker = handover.waker.clone();
-        drop(handover);
-        if let Some(waker) = waker {
-            waker.wake();
+        let complete = matches!(self.activity.upload(), Upload::Complete(_));
+        if let (true, Some(pool)) = (complete, self.pool.upgrade()) {
+            pool.put(self);
         }
     }
 }
@@ -248,67 +228,4 @@ fn poll_unanswered(
         ),
     };
     patience.poll_until(deadline, context).map(|()| error)
-}
-
-impl Shared {
-    fn handover(&self) -> MutexGuard<'_, Handover> {
-        self.handover.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn rest(&self, link: Link) {
-        if let Some(pool) = self.pool.upgrade() {
-            pool.put(link);
-        }
-    }
-
-    /// After the connection has done what it could: takes a link that waits for that. Says whether the connection goes on.
-    fn settle(&self, context: &Context<'_>) -> bool {
-        let mut handover = self.handover();
-        if handover.waker.is_none() {
-            handover.waker = Some(context.waker().clone());
-        }
-        let Some(link) = handover.offered.take() else {
-            return true;
-        };
-        drop(handover);
-        let ready = link.is_ready();
-        if ready {
-            self.rest(link);
-        }
-        ready
-    }
-}
-
-/// The connection's task.
-struct Driver {
-    connection: http1::Connection<TokioIo<Transport>, RequestBody>,
-    shared: Arc<Shared>,
-}
-
-impl Future for Driver {
-    type Output = ();
-
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        let this = self.get_mut();
-        match Pin::new(&mut this.connection).poll(context) {
-            Poll::Ready(ended) => {
-                if let Err(error) = ended {
-                    tracing::debug!(host = %this.shared.origin.target, %error, "a connection to an upstream failed");
-                }
-                Poll::Ready(())
-            }
-            Poll::Pending if this.shared.settle(context) => Poll::Pending,
-            Poll::Pending => Poll::Ready(()),
-        }
-    }
-}
-
-impl Drop for Driver {
-    fn drop(&mut self) {
-        let mut handover = self.shared.handover();
-        handover.ended = true;
-        let offered = handover.offered.take();
-        drop(handover);
-        drop(offered);
-    }
 }

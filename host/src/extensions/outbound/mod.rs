@@ -79,6 +79,15 @@ impl Client {
         }
     }
 
+    /// Trusts these certificate authorities instead of the platform's, and rests connections within these bounds.
+    #[cfg(test)]
+    fn with(roots: tokio_rustls::rustls::RootCertStore, bounds: Bounds) -> Self {
+        Self {
+            pool: Pool::new(bounds),
+            tls: Tls::trusting(roots),
+        }
+    }
+
     /// Sends a request whose URI is absolute, and waits for the head of its response. Hop-by-hop fields are not sent; `Trailer`
     /// is, with a body whose length is not known. Dropping the future, or the body, ends the exchange for the upstream too.
     ///
@@ -100,7 +109,7 @@ impl Client {
             let replay = request::replay(&request);
             match link.exchange(request, limits).await {
                 Ok(response) => return Ok(response),
-                Err(Failure::Unsent(unsent)) => request = unsent,
+                Err(Failure::Unsent(unsent)) => request = *unsent,
                 Err(Failure::Unanswered(error)) => request = replay.ok_or(error)?,
                 Err(Failure::Other(error)) => return Err(error),
             }

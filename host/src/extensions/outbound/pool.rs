@@ -48,14 +48,14 @@ impl Pool {
         })
     }
 
-    /// A connection that, as far as this end knows, can serve at once.
+    /// A connection that, as far as this end knows, can serve.
     pub(super) fn take(&self, origin: &Origin) -> Option<Link> {
         let mut rest = self.lock();
         let rest = &mut *rest;
         let resting = rest.origins.get_mut(origin)?;
         while let Some(Resting { link, since }) = resting.pop_back() {
             rest.total -= 1;
-            if link.is_ready() && since.elapsed() < self.bounds.lifetime {
+            if !link.is_closed() && since.elapsed() < self.bounds.lifetime {
                 return Some(link);
             }
         }
@@ -111,7 +111,8 @@ impl Rest {
     /// Ends what has rested too long, or was ended by its upstream. Says whether there is anything left to look after.
     fn sweep(&mut self, lifetime: Duration) -> bool {
         self.origins.retain(|_, resting| {
-            resting.retain(|resting| resting.link.is_ready() && resting.since.elapsed() < lifetime);
+            resting
+                .retain(|resting| !resting.link.is_closed() && resting.since.elapsed() < lifetime);
             !resting.is_empty()
         });
         self.total = self.origins.values().map(VecDeque::len).sum();
