@@ -22,7 +22,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio_rustls::TlsAcceptor;
 
 pub use connection::Connection;
@@ -127,10 +127,20 @@ impl Upstream {
         *lock(&self.shared.answers) = Box::new(choose);
     }
 
-    /// Stops listening, and awaits that the port is free.
+    /// Stops listening, breaks every connection, and awaits that the port is free.
     pub async fn stop(mut self) {
         self.accepting.abort();
         let _ = (&mut self.accepting).await;
+    }
+
+    /// Ends every connection, forgets all, and listens again at the same address.
+    ///
+    /// # Panics
+    /// When the address is not free.
+    pub async fn restart(self) -> Self {
+        let address = self.authority();
+        self.stop().await;
+        Self::listen(&address, None).await
     }
 
     /// The connections so far.
@@ -239,7 +249,10 @@ impl Shared {
 }
 
 async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>, shared: Arc<Shared>) {
+    // They end with this task.
+    let mut serving = JoinSet::new();
     loop {
+        while serving.try_join_next().is_some() {}
         let Ok((stream, _)) = listener.accept().await else {
             continue;
         };
@@ -249,7 +262,7 @@ async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>, shared: Arc<Sha
             connections.len() - 1
         };
         shared.changed.send_modify(|count| *count += 1);
-        tokio::spawn(serve(stream, tls.clone(), Arc::clone(&shared), index));
+        serving.spawn(serve(stream, tls.clone(), Arc::clone(&shared), index));
     }
 }
 

@@ -1,12 +1,16 @@
 //! A client's connection of which every byte is kept, for tests that ask what came back, and what did not.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::message::{Message, Parser};
 use crate::within_patience;
+
+/// Who takes nothing for so long has stopped.
+const STALL: Duration = Duration::from_secs(1);
 
 /// The connection, and all that it has received.
 pub struct Wire {
@@ -47,6 +51,19 @@ impl Wire {
     pub async fn send(&mut self, bytes: impl AsRef<[u8]>) {
         // Whoever has answered early may hang up before everything is sent; what it answered is what counts.
         let _ = within_patience("the gateway reads", self.stream.write_all(bytes.as_ref())).await;
+    }
+
+    /// Sends bytes, at most `limit`, until the peer has taken none for a while. Says how many it took.
+    pub async fn fill(&mut self, limit: usize) -> usize {
+        let part = vec![b'x'; 64 * 1024];
+        let mut taken = 0;
+        while taken < limit {
+            match tokio::time::timeout(STALL, self.stream.write(&part)).await {
+                Ok(Ok(length)) => taken += length,
+                Ok(Err(_)) | Err(_) => break,
+            }
+        }
+        taken
     }
 
     /// Says that nothing more will be sent.

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::net::TcpStream;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
+use tokio::task::JoinSet;
 
 use super::script::{Script, Step};
 use super::{Shared, lock};
@@ -35,6 +36,15 @@ impl Connection {
     /// Its requests; the last one may still be arriving.
     pub fn requests(&self) -> &[Message] {
         self.parser.messages()
+    }
+
+    /// The same without the bodies, which may be large.
+    fn without_content(&self) -> Self {
+        Self {
+            bytes: Vec::new(),
+            ended: self.ended,
+            parser: self.parser.heads(),
+        }
     }
 
     /// Why it could not be read on.
@@ -70,9 +80,18 @@ pub(super) async fn serve<S>(stream: S, twin: TcpStream, shared: Arc<Shared>, in
 where
     S: AsyncRead + AsyncWrite + Send + 'static,
 {
-    let (reader, mut writer) = tokio::io::split(stream);
+    let (reader_half, mut writer) = tokio::io::split(stream);
     let (scripts, mut due) = mpsc::channel(64);
-    let reading = tokio::spawn(read(reader, Arc::clone(&shared), index, scripts));
+    // It ends with this task.
+    let mut reading = JoinSet::new();
+    let resume = Arc::new(Notify::new());
+    let reader = Reader {
+        shared: Arc::clone(&shared),
+        index,
+        scripts,
+        resume: Arc::clone(&resume),
+    };
+    reading.spawn(reader.read(reader_half));
     let mut position = 0;
     while let Some(script) = due.recv().await {
         for step in script.steps {
@@ -80,17 +99,21 @@ where
                 Next::Go => {}
                 Next::Close => {
                     let _ = writer.shutdown().await;
+                    resume.notify_one();
                     // Whatever still comes is evidence.
-                    let _ = reading.await;
+                    reading.join_next().await;
                     return;
                 }
                 Next::Reset => {
                     let _ = twin.set_zero_linger();
-                    reading.abort();
+                    reading.abort_all();
                     shared.note(index, |connection| connection.ended = true);
                     return;
                 }
             }
+        }
+        if script.unread {
+            resume.notify_one();
         }
         position += 1;
     }
@@ -199,44 +222,44 @@ async fn until(shared: &Shared, index: usize, mut condition: impl FnMut(&Connect
     }
 }
 
-/// Keeps what arrives, and has each new request answered. Ends with the connection.
-async fn read<S: AsyncRead>(
-    mut reader: ReadHalf<S>,
+/// The receiving half of a connection.
+struct Reader {
     shared: Arc<Shared>,
     index: usize,
     scripts: mpsc::Sender<Script>,
-) {
-    let mut bytes = vec![0; 64 * 1024];
-    let mut answered = 0;
-    loop {
-        let length = reader.read(&mut bytes).await.unwrap_or(0);
-        let arrived = &bytes[..length];
-        let known = shared.note(index, |connection| {
-            connection.bytes.extend_from_slice(arrived);
-            connection.parser.feed(arrived);
-            connection.ended = length == 0;
-            // Without the bodies, which may be large.
-            Connection {
-                bytes: Vec::new(),
-                ended: connection.ended,
-                parser: connection.parser.heads(),
+    resume: Arc<Notify>,
+}
+
+impl Reader {
+    /// Keeps what arrives, and has each new request answered. Ends with the connection.
+    async fn read<S: AsyncRead>(self, mut stream: ReadHalf<S>) {
+        let mut bytes = vec![0; 64 * 1024];
+        let mut answered = 0;
+        loop {
+            let length = stream.read(&mut bytes).await.unwrap_or(0);
+            let arrived = &bytes[..length];
+            let known = self.shared.note(self.index, |connection| {
+                connection.bytes.extend_from_slice(arrived);
+                connection.parser.feed(arrived);
+                connection.ended = length == 0 || connection.failure().is_some();
+                connection.without_content()
+            });
+            let mut unread = false;
+            for request in &known.requests()[answered..] {
+                let script = lock(&self.shared.answers)(&known, request);
+                unread |= script.unread;
+                if self.scripts.send(script).await.is_err() {
+                    return;
+                }
             }
-        });
-        let mut unread = false;
-        for request in &known.requests()[answered..] {
-            let script = lock(&shared.answers)(&known, request);
-            unread |= script.unread;
-            if scripts.send(script).await.is_err() {
+            answered = known.requests().len();
+            // What cannot be read is evidence enough.
+            if length == 0 || known.failure().is_some() {
                 return;
             }
-        }
-        answered = known.requests().len();
-        if length == 0 {
-            return;
-        }
-        if unread {
-            // The connection ends when whoever plays the script drops it.
-            std::future::pending::<()>().await;
+            if unread {
+                self.resume.notified().await;
+            }
         }
     }
 }

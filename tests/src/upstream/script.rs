@@ -138,7 +138,7 @@ impl Script {
         self.then(Step::Reset)
     }
 
-    /// Takes no more of the request than has already arrived.
+    /// Reads no more of the request than has already arrived, until all steps are done.
     #[must_use]
     pub fn unread(mut self) -> Self {
         self.unread = true;
