@@ -252,6 +252,7 @@ async fn chunks_that_are_not_what_they_say_are_no_body() {
         format!("{size};a\nb\r\n{rest}"),
         format!("{size};a\0b\r\n{rest}"),
         format!("{size};a\r{rest}"),
+        format!("{size};{}\r\n{rest}", "a".repeat(17 * 1024)),
         format!("1\r\n{rest}"),
         format!("fffffffffffffffff\r\n{rest}"),
     ] {
@@ -280,13 +281,18 @@ async fn chunks_as_the_standard_has_them_are_a_body() {
 #[tokio::test]
 async fn a_client_that_goes_on_sending_still_reads_why_it_was_refused() {
     let gateway = Gateway::start().await;
-    let mut raw = gateway.raw().await;
-    raw.send("GET / HTTP/1.1\nhost: x\r\n\r\n").await;
-    for _ in 0..64 {
-        raw.send(vec![b'x'; 64 * 1024]).await;
+    let misshapen = "GET / HTTP/1.1\nhost: x\r\n\r\n".to_owned();
+    let too_long = post(&gateway, "content-length: 100000000\r\n", "");
+    for (request, status) in [(misshapen, 400), (too_long, 413)] {
+        let mut raw = gateway.raw().await;
+        raw.send(request).await;
+        for _ in 0..64 {
+            raw.send(vec![b'x'; 64 * 1024]).await;
+        }
+        raw.answer().await.expect(status);
+        raw.finish_sending().await;
+        assert_eq!(raw.until_closed().await, b"");
     }
-    raw.answer().await.expect(400);
-    raw.until_closed().await;
 }
 
 #[tokio::test]
