@@ -61,15 +61,15 @@ async fn no_answer_is_a_bad_gateway() {
         (Script::early("nonsense\r\n\r\n").close(), "not valid http"),
         (
             Script::early("HTTP/1.1 200 OK\r\nbad header\r\ncontent-length: 0\r\n\r\n"),
-            "malformed",
+            "not valid http",
         ),
         (
             Script::early("HTTP/1.1 200 OK\r\ncontent-length: x\r\n\r\n"),
-            "malformed",
+            "not valid http",
         ),
         (
             Script::early("HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nab"),
-            "malformed",
+            "not valid http",
         ),
     ] {
         upstream.answer(script);

@@ -1,6 +1,6 @@
 //! Clients that leave in the middle: what they had sent is no beginning of anything.
 
-use end_to_end::Script;
+use end_to_end::{Connection, Script};
 
 use crate::scene::{Scene, chunked};
 
@@ -10,13 +10,13 @@ const TE: &str = "transfer-encoding: chunked\r\n";
 async fn leave(scene: &mut Scene, name: &str, bytes: String, reset: bool) {
     let name = format!("{name}, {}", if reset { "broken off" } else { "hung up" });
     eprintln!("attack: {name}");
-    let before = asked(scene);
+    let before = times_asked(&scene.upstream.connections());
     let mut wire = scene.wire().await;
     wire.send(bytes).await;
     scene
         .upstream
-        .until("the request reaches the upstream", |_| {
-            (asked(scene) > before).then_some(())
+        .until("the request reaches the upstream", |connections| {
+            (times_asked(connections) > before).then_some(())
         })
         .await;
     if reset {
@@ -26,13 +26,12 @@ async fn leave(scene: &mut Scene, name: &str, bytes: String, reset: bool) {
     }
     // Nobody is left to answer; the next connection shows what came of it.
     let wire = scene.wire().await;
-    scene.holds(&name, &wire).await;
+    scene.holds(&name, wire.transcript()).await;
 }
 
-fn asked(scene: &Scene) -> usize {
-    let requests = scene.upstream.requests();
+fn times_asked(connections: &[Connection]) -> usize {
+    let requests = connections.iter().flat_map(Connection::requests);
     requests
-        .iter()
         .filter(|request| request.path().ends_with("/left"))
         .count()
 }
@@ -133,7 +132,7 @@ async fn a_client_that_leaves_in_the_middle_of_its_answer() {
                 drop(wire);
             }
             let wire = scene.wire().await;
-            scene.holds(name, &wire).await;
+            scene.holds(name, wire.transcript()).await;
         }
     }
 }

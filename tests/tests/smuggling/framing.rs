@@ -366,7 +366,7 @@ async fn chunks_that_are_not_what_they_say() {
             answers.iter().all(|answer| answer.status() >= 400) && answers.len() < 2,
             "{name}: {answers:?}"
         );
-        scene.holds(name, &wire).await;
+        scene.holds(name, wire.transcript()).await;
     }
     let whole = scene.upstream.requests();
     let mut whole = whole

@@ -253,7 +253,7 @@ async fn malformed_trailers_are_no_requests() {
         wire.finish_sending().await;
         let answers = wire.rest().await;
         assert!(answers.len() < 2, "{name}: {answers:?}");
-        scene.holds(name, &wire).await;
+        scene.holds(name, wire.transcript()).await;
     }
 }
 

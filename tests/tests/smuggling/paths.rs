@@ -144,7 +144,7 @@ async fn a_lookalike_of_the_proxy_is_not_the_proxy() {
             matches!(answer.status(), 400 | 403 | 404 | 502),
             "{target}: {answer:?}"
         );
-        scene.holds(&target, &wire).await;
+        scene.holds(&target, wire.transcript()).await;
     }
 }
 
@@ -174,6 +174,6 @@ async fn the_path_that_is_checked_is_the_path_that_is_sent() {
             assert_eq!(answer.status(), 400, "{sent}: {answer:?}");
         }
         wire.finish_sending().await;
-        scene.holds(sent, &wire).await;
+        scene.holds(sent, wire.transcript()).await;
     }
 }

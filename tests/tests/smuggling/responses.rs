@@ -17,7 +17,7 @@ async fn poisoned(scene: &mut Scene, name: &str, method: &str, script: Script) -
     wire.finish_sending().await;
     let rest = wire.rest().await;
     assert!(rest.len() < 2, "{name}: {rest:?}");
-    scene.holds(name, &wire).await;
+    scene.holds(name, wire.transcript()).await;
     wire.transcript().to_vec()
 }
 
@@ -104,7 +104,7 @@ async fn a_second_response_that_comes_later_ends_the_connection() {
         gate.open();
         let special = format!("/api/v1/agents/{}/special", scene.a.id);
         scene.upstream.abandoned(&special).await;
-        scene.holds(name, &wire).await;
+        scene.holds(name, wire.transcript()).await;
     }
 }
 
@@ -189,7 +189,7 @@ async fn chunks_that_are_not_what_they_say_are_no_clean_end() {
             .iter()
             .any(|answer| answer.status() == 200 && answer.complete);
         assert!(!clean && answers.len() < 2, "{name}: {answers:?}");
-        scene.holds(name, &wire).await;
+        scene.holds(name, wire.transcript()).await;
     }
 }
 
@@ -277,6 +277,6 @@ async fn interim_responses_are_no_answers() {
         assert_eq!((answer.status(), &*answer.text()), (200, "ok"), "{name}");
         wire.finish_sending().await;
         assert!(wire.rest().await.is_empty(), "{name}: {}", wire.text());
-        scene.holds(name, &wire).await;
+        scene.holds(name, wire.transcript()).await;
     }
 }
