@@ -4,26 +4,40 @@ use http::HeaderMap;
 use http::header::{self, HeaderName, HeaderValue};
 
 /// RFC 9110, section 7.6.1, with the names that were in use before it. `Trailer` is not among them: it belongs to the framing.
-const OF_THE_CONNECTION: [HeaderName; 9] = [
-    header::CONNECTION,
-    HeaderName::from_static("keep-alive"),
-    HeaderName::from_static("proxy-connection"),
-    header::PROXY_AUTHENTICATE,
-    header::PROXY_AUTHORIZATION,
-    header::TE,
-    HeaderName::from_static("trailers"),
-    header::TRANSFER_ENCODING,
-    header::UPGRADE,
-];
+fn is_of_the_connection(name: &HeaderName) -> bool {
+    matches!(
+        name.as_str(),
+        "connection"
+            | "keep-alive"
+            | "proxy-authenticate"
+            | "proxy-authorization"
+            | "proxy-connection"
+            | "te"
+            | "trailers"
+            | "transfer-encoding"
+            | "upgrade"
+    )
+}
 
 /// Removes what belongs to the connection that the message came by, also what its `Connection` names.
 pub(super) fn remove_hop_by_hop(headers: &mut HeaderMap) {
-    if headers.contains_key(header::CONNECTION) {
-        for name in listed_names(headers, header::CONNECTION) {
-            headers.remove(name);
-        }
+    // Mostly there is nothing to remove: one look at each name costs less than one search for each of these.
+    if !headers.keys().any(is_of_the_connection) {
+        return;
     }
-    for name in OF_THE_CONNECTION {
+    for name in listed_names(headers, header::CONNECTION) {
+        headers.remove(name);
+    }
+    remove_all(headers, is_of_the_connection);
+}
+
+fn remove_all(headers: &mut HeaderMap, unwanted: impl Fn(&HeaderName) -> bool) {
+    let names: Vec<HeaderName> = headers
+        .keys()
+        .filter(|name| unwanted(name))
+        .cloned()
+        .collect();
+    for name in names {
         headers.remove(name);
     }
 }
@@ -66,47 +80,41 @@ pub(super) fn sanitise_trailer(headers: &mut HeaderMap) {
 
 /// Removes what must not stand in a trailer section.
 pub(super) fn sanitise_trailers(trailers: &mut HeaderMap) {
-    let refused: Vec<HeaderName> = trailers
-        .keys()
-        .filter(|name| !may_trail(name))
-        .cloned()
-        .collect();
-    for name in refused {
-        trailers.remove(name);
-    }
+    remove_all(trailers, |name| !may_trail(name));
 }
 
 /// Not what frames, routes, authenticates, conditions or describes the content (RFC 9110, section 6.5.1): a recipient may merge
 /// trailers into the headers after these have been judged.
 fn may_trail(name: &HeaderName) -> bool {
-    const NEVER: [HeaderName; 25] = [
-        header::AGE,
-        header::AUTHORIZATION,
-        header::CACHE_CONTROL,
-        header::CONTENT_ENCODING,
-        header::CONTENT_LENGTH,
-        header::CONTENT_RANGE,
-        header::CONTENT_TYPE,
-        header::COOKIE,
-        header::DATE,
-        header::EXPECT,
-        header::EXPIRES,
-        header::HOST,
-        header::IF_MATCH,
-        header::IF_MODIFIED_SINCE,
-        header::IF_NONE_MATCH,
-        header::IF_RANGE,
-        header::IF_UNMODIFIED_SINCE,
-        header::LOCATION,
-        header::MAX_FORWARDS,
-        header::RANGE,
-        header::RETRY_AFTER,
-        header::SET_COOKIE,
-        header::TRAILER,
-        header::VARY,
-        header::WARNING,
-    ];
-    !NEVER.contains(name) && !OF_THE_CONNECTION.contains(name)
+    let never = matches!(
+        name.as_str(),
+        "age"
+            | "authorization"
+            | "cache-control"
+            | "content-encoding"
+            | "content-length"
+            | "content-range"
+            | "content-type"
+            | "cookie"
+            | "date"
+            | "expect"
+            | "expires"
+            | "host"
+            | "if-match"
+            | "if-modified-since"
+            | "if-none-match"
+            | "if-range"
+            | "if-unmodified-since"
+            | "location"
+            | "max-forwards"
+            | "range"
+            | "retry-after"
+            | "set-cookie"
+            | "trailer"
+            | "vary"
+            | "warning"
+    );
+    !never && !is_of_the_connection(name)
 }
 
 /// Whether a list-valued field, in any of its lines, has this token.

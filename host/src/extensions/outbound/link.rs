@@ -24,9 +24,9 @@ use super::request::RequestBody;
 use super::response;
 use super::transport::Transport;
 
-/// The most that a response head may take.
+/// The most that a response head may take. It may have a hundred fields: another number than hyper's own would cost two allocations
+/// of many kilobytes a response.
 const LARGEST_HEAD: usize = 64 * 1024;
-const MOST_FIELDS: usize = 256;
 /// What a connection reads at once, and holds of what its upstream does not take. A head that is too large must fit.
 const BUFFER: usize = 128 * 1024;
 /// How long a connection may take to notice that its exchange is over. Microseconds, unless there is something wrong with it.
@@ -73,7 +73,6 @@ impl Link {
         let (sender, connection) = http1::Builder::new()
             .max_buf_size(BUFFER)
             .max_header_size(LARGEST_HEAD)
-            .max_headers(MOST_FIELDS)
             .handshake(TokioIo::new(transport))
             .await
             .map_err(|error| SendError::Closed(Some(error)))?;

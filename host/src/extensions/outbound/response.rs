@@ -106,7 +106,7 @@ mod tests {
             ],
         );
         assert_eq!(sanitise(&mut response, false).unwrap(), Reusable(true));
-        assert_eq!(names(&response), ["trailer", "set-cookie"]);
+        assert_eq!(names(&response), ["set-cookie", "trailer"]);
         assert_eq!(response.headers["trailer"], "x-sum");
         assert_eq!(response.headers.get_all("set-cookie").iter().count(), 2);
     }
