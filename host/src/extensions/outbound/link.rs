@@ -18,7 +18,7 @@ use super::activity::{Activity, Upload};
 use super::body::UpstreamBody;
 use super::error::SendError;
 use super::origin::Origin;
-use super::patience::Patience;
+use super::patience::{Patience, after};
 use super::pool::Pool;
 use super::request::RequestBody;
 use super::response;
@@ -178,14 +178,15 @@ impl Link {
     ) -> Poll<SendError> {
         let (deadline, error) = match self.activity.upload() {
             // The upstream may be waiting for the rest of the request, whose sender has a clock of its own.
-            Upload::AwaitsBody => (Instant::now() + idle, SendError::IdleTimeout(idle)),
+            Upload::AwaitsBody => (after(Instant::now(), idle), SendError::IdleTimeout(idle)),
             Upload::AwaitsUpstream(since) => (
-                silent_since.max(since) + idle,
+                after(silent_since.max(since), idle),
                 SendError::UploadTimeout(idle),
             ),
-            Upload::Complete(since) => {
-                (silent_since.max(since) + idle, SendError::IdleTimeout(idle))
-            }
+            Upload::Complete(since) => (
+                after(silent_since.max(since), idle),
+                SendError::IdleTimeout(idle),
+            ),
         };
         self.patience.poll_until(deadline, context).map(|()| error)
     }
@@ -216,13 +217,17 @@ fn poll_unanswered(
         // The request's sender has a clock of its own. This looks again early enough for either of the others.
         Upload::AwaitsBody => {
             let pause = limits.first_byte.min(limits.idle);
-            (Instant::now() + pause, SendError::UploadTimeout(pause))
+            (
+                after(Instant::now(), pause),
+                SendError::UploadTimeout(pause),
+            )
         }
-        Upload::AwaitsUpstream(since) => {
-            (since + limits.idle, SendError::UploadTimeout(limits.idle))
-        }
+        Upload::AwaitsUpstream(since) => (
+            after(since, limits.idle),
+            SendError::UploadTimeout(limits.idle),
+        ),
         Upload::Complete(since) => (
-            since + limits.first_byte,
+            after(since, limits.first_byte),
             SendError::FirstByteTimeout(limits.first_byte),
         ),
     };

@@ -9,6 +9,14 @@ use std::time::Duration;
 
 use tokio::time::{Instant, Sleep, sleep};
 
+/// A hundred days. Longer than any exchange lasts, and no moment of the clock is too late for it.
+const FOR_EVER: Duration = Duration::from_secs(100 * 24 * 60 * 60);
+
+/// The moment that is `limit` after `since`, for any limit.
+pub(super) fn after(since: Instant, limit: Duration) -> Instant {
+    since + limit.min(FOR_EVER)
+}
+
 pub(super) struct Patience(Pin<Box<Sleep>>);
 
 impl Patience {

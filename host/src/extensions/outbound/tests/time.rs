@@ -213,3 +213,34 @@ async fn what_cannot_be_connected_to_says_why() {
         );
     }
 }
+
+#[tokio::test]
+async fn a_limit_may_be_as_long_as_can_be_said() {
+    let (client, upstream) = (Client::new(), Upstream::start().await);
+    let limits = Limits {
+        connect: Duration::MAX,
+        first_byte: Duration::MAX,
+        idle: Duration::MAX,
+    };
+    let (pieces, body) = piecemeal();
+    let (whole, ()) = tokio::join!(
+        async {
+            let request = request("POST", upstream.uri("/"), body);
+            text(send_within(&client, request, limits).await.unwrap()).await
+        },
+        async {
+            let mut peer = upstream.accept().await;
+            peer.head().await;
+            pieces.send("piece").await;
+            peer.until("piece\r\n").await;
+            drop(pieces);
+            peer.until("0\r\n\r\n").await;
+            peer.send("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n")
+                .await;
+            // The body is asked for, in vain, before it comes.
+            tokio::task::yield_now().await;
+            peer.send("ok").await;
+        }
+    );
+    assert_eq!(whole.unwrap(), "ok");
+}
