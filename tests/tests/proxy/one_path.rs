@@ -73,6 +73,7 @@ struct World {
     upstream: Upstream,
     gateway: Gateway,
     files: u32,
+    passed: u32,
 }
 
 impl World {
@@ -130,6 +131,7 @@ impl World {
             );
             return Ok(());
         }
+        self.passed += 1;
         let last = requests.last().unwrap();
         let arrived = last.target().to_owned();
         proptest::prop_assert_eq!(&text, &format!("GET {arrived}"));
@@ -179,6 +181,7 @@ fn the_check_the_extension_and_the_upstream_see_the_same() {
             upstream,
             gateway,
             files: 0,
+            passed: 0,
         }
     });
     let config = Config {
@@ -196,4 +199,9 @@ fn the_check_the_extension_and_the_upstream_see_the_same() {
             runtime.block_on(world.lock().unwrap().agree(&target))
         })
         .unwrap_or_else(|failure| panic!("{failure}"));
+    let passed = world.lock().unwrap().passed;
+    assert!(
+        passed > CASES / 4,
+        "only {passed} of {CASES} targets reached the upstream"
+    );
 }

@@ -10,11 +10,14 @@
 )]
 
 mod bodies;
+mod chunks;
 mod departures;
 mod framing;
 mod headers;
 mod origins;
 mod paths;
 mod pipelining;
+mod random;
 mod responses;
 mod scene;
+mod watchfulness;

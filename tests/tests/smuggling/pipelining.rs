@@ -141,6 +141,44 @@ async fn a_request_behind_a_malformed_one_is_never_looked_at() {
 }
 
 #[tokio::test]
+async fn a_request_behind_the_last_one_is_never_looked_at() {
+    let mut scene = Scene::set().await;
+    let next = scene.ask("GET", "next", "");
+    let old = |lines: &str| {
+        scene
+            .ask("GET", "own", lines)
+            .replacen("HTTP/1.1", "HTTP/1.0", 1)
+    };
+    let cases = [
+        (
+            "that closes",
+            scene.ask("GET", "own", "connection: close\r\n"),
+            200,
+        ),
+        (
+            "that closes, among others",
+            scene.ask("GET", "own", "connection: x, Close\r\n"),
+            200,
+        ),
+        (
+            "that closes, refused",
+            scene.ask_for("GET", &scene.theirs("x"), "connection: close\r\n"),
+            403,
+        ),
+        ("of an old client", old(""), 200),
+        ("of an old client with chunks", old(TE), 400),
+    ];
+    for (name, last, status) in cases {
+        let mut wire = scene.wire().await;
+        wire.send(last + &next).await;
+        let answers = wire.rest().await;
+        let statuses: Vec<_> = answers.iter().map(end_to_end::Message::status).collect();
+        assert_eq!(statuses, [status], "{name}: {answers:?}");
+        scene.holds(name, wire.transcript()).await;
+    }
+}
+
+#[tokio::test]
 async fn a_request_behind_the_preface_of_http2_is_never_looked_at() {
     let mut scene = Scene::set().await;
     for preface in ["PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "PRI * HTTP/2.0\r\n\r\n"] {

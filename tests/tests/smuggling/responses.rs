@@ -164,6 +164,23 @@ async fn a_response_that_can_be_read_in_two_ways_is_nobody_elses() {
 }
 
 #[tokio::test]
+async fn a_connection_with_a_contradictory_response_is_not_used_again() {
+    let mut scene = Scene::set().await;
+    let body = "2\r\nok\r\n0\r\n\r\n";
+    let length = format!("content-length: {}\r\n", body.len());
+    let coding = "transfer-encoding: chunked\r\n";
+    for (name, head) in [
+        ("CL.TE", format!("{length}{coding}")),
+        ("TE.CL", format!("{coding}{length}")),
+    ] {
+        let script = Script::raw(format!("HTTP/1.1 200 OK\r\n{head}\r\n{body}"));
+        poisoned(&mut scene, name, "GET", script).await;
+        let special = format!("/api/v1/agents/{}/special", scene.a.id);
+        scene.upstream.abandoned(&special).await;
+    }
+}
+
+#[tokio::test]
 async fn chunks_that_are_not_what_they_say_are_no_clean_end() {
     let mut scene = Scene::set().await;
     for (name, body) in [
