@@ -45,7 +45,7 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Guarded<S> {
             stream: Stream::Http1(stream),
             framing: Framing::new(),
             substitute: &[],
-            stall: Stall::default(),
+            stall: Stall::after(LONGEST_STALL),
             linger: None,
         }
     }
@@ -176,8 +176,8 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> AsyncWrite for Guarded<
 }
 
 /// Notices when writing makes no progress.
-#[derive(Default)]
 struct Stall {
+    longest: Duration,
     /// When the write that is in progress found no room.
     since: Option<Instant>,
     /// Runs since some such moment; kept, so that a transfer that often waits sets it rarely.
@@ -185,6 +185,14 @@ struct Stall {
 }
 
 impl Stall {
+    fn after(longest: Duration) -> Self {
+        Self {
+            longest,
+            since: None,
+            timer: None,
+        }
+    }
+
     fn watch(
         &mut self,
         written: Poll<io::Result<usize>>,
@@ -194,10 +202,10 @@ impl Stall {
             self.since = None;
             return written;
         }
-        let deadline = *self.since.get_or_insert_with(Instant::now) + LONGEST_STALL;
+        let deadline = *self.since.get_or_insert_with(Instant::now) + self.longest;
         let timer = self
             .timer
-            .get_or_insert_with(|| Box::pin(sleep(LONGEST_STALL)));
+            .get_or_insert_with(|| Box::pin(sleep(self.longest)));
         while timer.as_mut().poll(context).is_ready() {
             if deadline <= Instant::now() {
                 return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));

@@ -13,6 +13,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use proptest::prelude::*;
 use regex::bytes::Regex;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::*;
 
@@ -164,6 +165,38 @@ fn a_target_that_never_ends_is_served_cut_off_and_as_the_last() {
     };
     assert!(target.len() > super::super::target::LONGEST_TARGET);
     assert!(received.contains("connection: close"), "{received}");
+}
+
+#[tokio::test]
+async fn a_client_that_takes_nothing_is_cut_off() {
+    let (_client, server) = tokio::io::duplex(8);
+    let mut server = Guarded::new(server);
+    server.stall = Stall::after(Duration::from_millis(10));
+    let stalled = server.write_all(b"nine bytes").await.unwrap_err();
+    assert_eq!(stalled.kind(), io::ErrorKind::TimedOut);
+}
+
+#[tokio::test]
+async fn a_client_that_takes_something_starts_afresh() {
+    let (mut client, server) = tokio::io::duplex(8);
+    let mut server = Guarded::new(server);
+    let full = std::future::poll_fn(|context| {
+        while Pin::new(&mut server).poll_write(context, b"x").is_ready() {}
+        Poll::Ready(server.stall.since)
+    });
+    assert!(full.await.is_some());
+    client.read_exact(&mut [0; 4]).await.unwrap();
+    server.write_all(b"more").await.unwrap();
+    assert_eq!(server.stall.since, None);
+}
+
+#[tokio::test]
+async fn a_socket_is_written_to_in_pieces_at_once() {
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0))
+        .await
+        .unwrap();
+    let stream = tokio::net::TcpStream::connect(listener.local_addr().unwrap());
+    assert!(Guarded::new(stream.await.unwrap()).is_write_vectored());
 }
 
 /// The requests in `bytes`, taken apart the slow way, up to the first that is incomplete or ambiguous.
