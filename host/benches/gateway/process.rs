@@ -3,6 +3,7 @@
 //! A process ends with the value that stands for it. What it has used so far is read from `/proc`, so Linux alone is
 //! measured.
 
+use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -17,6 +18,9 @@ use crate::Outcome;
 
 /// Longer than any of them takes to start, also where components are compiled on a busy machine.
 const START_DEADLINE: Duration = Duration::from_secs(30);
+
+/// How lines begin, after the time, that whoever measures should see.
+const COMPLAINTS: [&str; 3] = ["WARN", "ERROR", "cannot "];
 
 /// A latchkey directory that nobody has used before.
 pub struct Home(TempDir);
@@ -186,8 +190,17 @@ impl Server {
             Outcome::<SocketAddr>::Err("the server ended before it listened".into())
         };
         let address = tokio::time::timeout(START_DEADLINE, address).await??;
-        // Nobody reads on, but a full pipe would stop the server.
-        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+        // Read to the end, since a full pipe would stop the server; the first complaint of each kind tells enough.
+        tokio::spawn(async move {
+            let mut shown = HashSet::new();
+            while let Ok(Some(line)) = lines.next_line().await {
+                let complaint = COMPLAINTS.iter().find_map(|mark| line.find(mark));
+                let complaint = complaint.and_then(|start| line.get(start..));
+                if complaint.is_some_and(|complaint| shown.insert(complaint.to_owned())) {
+                    eprintln!("  the server at {address} says: {line}");
+                }
+            }
+        });
         Ok(Self { child, address })
     }
 
@@ -220,6 +233,11 @@ impl Server {
             total: field("VmRSS:")?,
             anonymous: field("RssAnon:")?,
         })
+    }
+
+    /// How many files it has open now.
+    pub fn open_files(&self) -> Outcome<u64> {
+        Ok(std::fs::read_dir(self.proc("fd")?)?.count() as u64)
     }
 
     pub async fn stop(mut self) -> Outcome<()> {

@@ -46,7 +46,7 @@ pub fn serve(upstream: &str) -> Outcome<()> {
         async move {
             let relayed = proxy.relay(request).await;
             relayed.unwrap_or_else(|error| {
-                eprintln!("cannot relay: {error}");
+                eprintln!("cannot relay a request: {error}");
                 let mut response = Response::new(Either::Right(Empty::new()));
                 *response.status_mut() = StatusCode::BAD_GATEWAY;
                 response

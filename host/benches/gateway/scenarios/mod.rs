@@ -22,6 +22,8 @@ pub struct Effort {
     pub starts: usize,
     pub cold_starts: usize,
     pub commands: usize,
+    /// Large bodies through each side, one after another.
+    pub transfers: usize,
     /// Bytes of a large body.
     pub transfer: u64,
     /// Event streams that are open at once.

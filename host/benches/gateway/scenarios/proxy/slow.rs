@@ -15,17 +15,15 @@ use crate::wire::Connection;
 
 /// What each slow reader has asked for: more than the kernel sends ahead.
 const ANSWER: u64 = 256 * 1024;
-/// What a client takes of the server's open files, its connection to the upstream included.
-const FILES_PER_CLIENT: u64 = 4;
-const OTHER_FILES: u64 = 200;
+/// How many clients show what one takes of the gateway's open files.
+const SAMPLE: usize = 100;
+/// Of the gateway's open files, for everybody else.
+const OTHER_FILES: u64 = 100;
 const MOST_SLOWDOWN: f64 = 2.0;
 
 pub async fn measure(effort: &Effort) -> Outcome<Vec<Row>> {
-    let possible = limits::open_files().saturating_sub(OTHER_FILES) / FILES_PER_CLIENT;
-    let size = effort
-        .crowd
-        .min(usize::try_from(possible).unwrap_or(usize::MAX));
     let stage = Stage::set().await?;
+    let size = effort.crowd.min(most_clients(&stage).await?);
     let sides = [
         (&stage.gateway, "minds-api-proxy"),
         (&stage.plain, "a plain reverse proxy"),
@@ -68,14 +66,7 @@ async fn watch(stage: &Stage, server: &Server, size: usize, duration: Duration) 
     let load = stage.small(server);
     let alone = load.visit(duration).await?;
     let idle = server.resident()?;
-    let requests = Requests {
-        address: server.address,
-        upload: stage.request("POST", "upload", "transfer-encoding: chunked\r\n\r\n"),
-        download: stage.get(&format!("download?{ANSWER}")),
-    };
-    let crowd = Crowd::assemble(requests, size).await?;
-    // Until the last of them is through with its head.
-    tokio::time::sleep(SETTLE).await;
+    let crowd = assemble(stage, server, size).await?;
     let growth = server.resident()?.total.saturating_sub(idle.total);
     let (arrived, cpu, started) = (census(stage).await?, server.cpu_time()?, Instant::now());
     let among = load.visit(duration).await?;
@@ -96,6 +87,30 @@ async fn watch(stage: &Stage, server: &Server, size: usize, duration: Duration) 
         growth,
         busy,
     })
+}
+
+/// As many clients as the limit of open files has room for at the gateway.
+async fn most_clients(stage: &Stage) -> Outcome<usize> {
+    let before = stage.gateway.open_files()?;
+    let crowd = assemble(stage, &stage.gateway, SAMPLE).await?;
+    let taken = stage.gateway.open_files()?.saturating_sub(before);
+    crowd.disperse().await?;
+    tokio::time::sleep(SETTLE).await;
+    let room = limits::open_files().saturating_sub(OTHER_FILES + before);
+    let most = room.saturating_mul(SAMPLE as u64) / taken.max(1);
+    Ok(usize::try_from(most).unwrap_or(usize::MAX))
+}
+
+async fn assemble(stage: &Stage, server: &Server, size: usize) -> Outcome<Crowd> {
+    let requests = Requests {
+        address: server.address,
+        upload: stage.request("POST", "upload", "transfer-encoding: chunked\r\n\r\n"),
+        download: stage.get(&format!("download?{ANSWER}")),
+    };
+    let crowd = Crowd::assemble(requests, size).await?;
+    // Until the last of them is through with its head, and served as one that stays.
+    tokio::time::sleep(SETTLE).await;
+    Ok(crowd)
 }
 
 /// How many bytes of uploads the upstream has seen.

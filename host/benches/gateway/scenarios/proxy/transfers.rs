@@ -22,7 +22,7 @@ pub async fn measure(effort: &Effort) -> Outcome<Vec<Row>> {
     for (way, name) in [(Way::Down, "download"), (Way::Up, "upload")] {
         let sides = [&stage.gateway, &stage.plain, &stage.upstream];
         let mut passes = [const { Vec::new() }; 3];
-        for _ in 0..effort.rounds {
+        for _ in 0..effort.transfers {
             for (server, passes) in sides.iter().zip(&mut passes) {
                 passes.push(pass(&stage, server, way, effort.transfer).await?);
             }
