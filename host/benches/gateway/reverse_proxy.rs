@@ -70,8 +70,7 @@ impl Proxy {
         request
             .headers_mut()
             .insert(header::HOST, self.host.clone());
-        let mut connection = self.connection().await?;
-        let response = connection.send_request(request).await?;
+        let (connection, response) = self.send(request).await?;
         let lease = Lease {
             connection: Some(connection),
             idle: Arc::clone(&self.idle),
@@ -86,12 +85,29 @@ impl Proxy {
         Ok(response)
     }
 
-    async fn connection(&self) -> Outcome<SendRequest<Incoming>> {
+    /// On a connection that is idle, or else a new one. What the upstream has closed meanwhile is passed over.
+    async fn send(
+        &self,
+        mut request: Request<Incoming>,
+    ) -> Outcome<(SendRequest<Incoming>, Response<Incoming>)> {
         while let Some(mut connection) = self.idle.take() {
-            if connection.ready().await.is_ok() {
-                return Ok(connection);
+            if connection.ready().await.is_err() {
+                continue;
+            }
+            match connection.try_send_request(request).await {
+                Ok(response) => return Ok((connection, response)),
+                Err(mut error) => match error.take_message() {
+                    Some(unsent) => request = unsent,
+                    None => return Err(error.into_error().into()),
+                },
             }
         }
+        let mut connection = self.connect().await?;
+        let response = connection.send_request(request).await?;
+        Ok((connection, response))
+    }
+
+    async fn connect(&self) -> Outcome<SendRequest<Incoming>> {
         let stream = TcpStream::connect(self.upstream).await?;
         stream.set_nodelay(true)?;
         let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
