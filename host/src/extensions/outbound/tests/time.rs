@@ -2,7 +2,11 @@
 
 use super::*;
 
+/// For what is to time out.
 const SHORT: Duration = Duration::from_millis(60);
+/// For what must not, on a busy machine either; four pauses are longer.
+const AMPLE: Duration = Duration::from_millis(600);
+const PAUSE: Duration = Duration::from_millis(200);
 
 async fn send_within<B>(
     client: &Client,
@@ -38,7 +42,7 @@ async fn an_upstream_that_does_not_answer_times_out_by_first_byte() {
 async fn a_connection_that_waited_before_has_the_whole_limit_again() {
     let (client, upstream) = (Client::new(), Upstream::start().await);
     let limits = Limits {
-        first_byte: SHORT,
+        first_byte: AMPLE,
         ..PATIENT
     };
     let (response, mut peer) = tokio::join!(
@@ -60,7 +64,7 @@ async fn a_connection_that_waited_before_has_the_whole_limit_again() {
         Some(SendError::FirstByteTimeout(_))
     ));
     assert!(
-        started.elapsed() >= SHORT - Duration::from_millis(2),
+        started.elapsed() >= AMPLE - Duration::from_millis(2),
         "{:?}",
         started.elapsed()
     );
@@ -95,8 +99,8 @@ async fn a_request_that_its_sender_sends_slowly_is_not_the_upstreams_fault() {
     let (client, upstream) = (Client::new(), Upstream::start().await);
     let limits = Limits {
         connect: PATIENT.connect,
-        first_byte: SHORT,
-        idle: SHORT,
+        first_byte: AMPLE,
+        idle: AMPLE,
     };
     let (pieces, body) = piecemeal();
     let (response, ()) = tokio::join!(
@@ -104,7 +108,7 @@ async fn a_request_that_its_sender_sends_slowly_is_not_the_upstreams_fault() {
         async {
             let mut peer = upstream.accept().await;
             for _ in 0..4 {
-                tokio::time::sleep(SHORT).await;
+                tokio::time::sleep(PAUSE).await;
                 pieces.send("piece").await;
                 peer.until("piece\r\n").await;
             }
@@ -139,7 +143,7 @@ async fn an_upstream_that_stops_taking_the_request_times_out() {
 async fn a_response_may_be_silent_while_its_request_goes_on() {
     let (client, upstream) = (Client::new(), Upstream::start().await);
     let limits = Limits {
-        idle: SHORT,
+        idle: AMPLE,
         ..PATIENT
     };
     let (pieces, body) = piecemeal();
@@ -154,7 +158,7 @@ async fn a_response_may_be_silent_while_its_request_goes_on() {
             peer.answer("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n")
                 .await;
             for _ in 0..4 {
-                tokio::time::sleep(SHORT).await;
+                tokio::time::sleep(PAUSE).await;
                 pieces.send("piece").await;
                 peer.until("piece\r\n").await;
             }
