@@ -1,9 +1,13 @@
 //! One path and query: what the check saw, what the extension saw and what the upstream received, for random targets.
 //!
+//! It is also the one that another parser of WHATWG URLs sees, that of Node.js.
+//!
 //! What the check saw shows in what it decides: a file that allows exactly what the upstream received must allow the target, and
 //! one that denies exactly that must deny it.
 
 use std::collections::BTreeMap;
+use std::io::Write;
+use std::process::{Command, Stdio};
 
 use end_to_end::{Caller, Gateway, Upstream, Wire};
 use proptest::collection::vec;
@@ -16,7 +20,7 @@ use serde_json::{Value, json};
 use crate::head;
 
 const PREFIX: &str = "/minds-api-proxy";
-const CASES: u32 = 300;
+const CASES: u32 = 400;
 
 /// Paths and queries of all that parsers may disagree about.
 fn targets() -> impl Strategy<Value = String> {
@@ -69,11 +73,35 @@ fn decoded(text: &str) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
+/// Paths and queries of targets, parsed by Node.js.
+fn as_node_sees(targets: &[&String]) -> Vec<String> {
+    let program = "
+        const targets = JSON.parse(require('node:fs').readFileSync(0));
+        const urls = targets.map((target) => new URL('https://latchkey-self.invalid:1' + target));
+        console.log(JSON.stringify(urls.map((url) => url.pathname + url.search)));
+    ";
+    let mut node = Command::new("node")
+        .args(["-e", program])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("node is installed");
+    let mut stdin = node.stdin.take().unwrap();
+    stdin
+        .write_all(json!(targets).to_string().as_bytes())
+        .unwrap();
+    drop(stdin);
+    let output = node.wait_with_output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
 struct World {
     upstream: Upstream,
     gateway: Gateway,
     files: u32,
-    passed: u32,
+    /// Targets as they were sent, and as they arrived.
+    passed: Vec<(String, String)>,
 }
 
 impl World {
@@ -131,9 +159,9 @@ impl World {
             );
             return Ok(());
         }
-        self.passed += 1;
         let last = requests.last().unwrap();
         let arrived = last.target().to_owned();
+        self.passed.push((target.to_owned(), arrived.clone()));
         proptest::prop_assert_eq!(&text, &format!("GET {arrived}"));
         let allows = self.judge(&arrived, json!([{"exactly": ["any"]}]));
         let (status, text) = self.status(&allows, target).await;
@@ -181,7 +209,7 @@ fn the_check_the_extension_and_the_upstream_see_the_same() {
             upstream,
             gateway,
             files: 0,
-            passed: 0,
+            passed: Vec::new(),
         }
     });
     let config = Config {
@@ -199,9 +227,18 @@ fn the_check_the_extension_and_the_upstream_see_the_same() {
             runtime.block_on(world.lock().unwrap().agree(&target))
         })
         .unwrap_or_else(|failure| panic!("{failure}"));
-    let passed = world.lock().unwrap().passed;
+    let passed = &world.lock().unwrap().passed;
     assert!(
-        passed > CASES / 4,
-        "only {passed} of {CASES} targets reached the upstream"
+        passed.len() > CASES as usize / 4,
+        "only {} of {CASES} targets reached the upstream",
+        passed.len()
     );
+    let sent: Vec<&String> = passed.iter().map(|(sent, _)| sent).collect();
+    for ((sent, arrived), other) in passed.iter().zip(as_node_sees(&sent)) {
+        assert_eq!(
+            format!("{PREFIX}{arrived}"),
+            other,
+            "{sent}: Node.js sees another target"
+        );
+    }
 }

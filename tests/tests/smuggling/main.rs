@@ -11,6 +11,7 @@
 
 mod bodies;
 mod chunks;
+mod crowd;
 mod departures;
 mod framing;
 mod headers;
