@@ -30,6 +30,12 @@ const PATIENT: Limits = Limits {
 
 const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 
+/// Fails the test instead of waiting for what does not come.
+async fn expected<T>(what: &str, coming: impl Future<Output = T>) -> T {
+    let came = tokio::time::timeout(Duration::from_secs(10), coming).await;
+    came.unwrap_or_else(|_| panic!("{what} did not come"))
+}
+
 /// A listener that answers nothing by itself.
 struct Upstream(TcpListener);
 
@@ -43,7 +49,8 @@ impl Upstream {
     }
 
     async fn accept(&self) -> Peer<TcpStream> {
-        Peer::new(self.0.accept().await.unwrap().0)
+        let accepted = expected("a connection", self.0.accept()).await;
+        Peer::new(accepted.unwrap().0)
     }
 }
 
@@ -73,7 +80,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
                 let taken = std::mem::replace(&mut self.read, rest);
                 return String::from_utf8(taken).unwrap();
             }
-            let read = self.stream.read_buf(&mut self.read).await.unwrap();
+            let read = expected(end, self.stream.read_buf(&mut self.read)).await;
+            let read = read.unwrap();
             let so_far = String::from_utf8_lossy(&self.read);
             assert!(read > 0, "the client closed after {so_far:?}");
         }
@@ -97,7 +105,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
     /// What comes until the client closes the connection, or breaks it.
     async fn rest(mut self) -> String {
         let mut buffer = [0; 4096];
-        while let Ok(read @ 1..) = self.stream.read(&mut buffer).await {
+        while let Ok(read @ 1..) = expected("the end", self.stream.read(&mut buffer)).await {
             self.read.extend_from_slice(&buffer[..read]);
         }
         String::from_utf8_lossy(&self.read).into_owned()
