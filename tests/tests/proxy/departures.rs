@@ -158,10 +158,10 @@ async fn a_client_that_only_stops_sending_is_answered() {
     let body = "content-length: 4\r\nconnection: close\r\n";
     wire.send(head(&gateway.admin(), "POST /minds-api-proxy/x", body) + "body")
         .await;
-    wire.finish_sending().await;
     upstream
         .request("all of it", |request| request.complete)
         .await;
+    wire.finish_sending().await;
     gate.open();
     assert_eq!(wire.answer().await.text(), "ok");
 }

@@ -117,6 +117,18 @@ async fn an_answer_that_ends_with_its_connection_is_whole() {
 }
 
 #[tokio::test]
+async fn an_old_client_is_given_no_chunks() {
+    let (upstream, gateway) = pair().await;
+    upstream.answer(Script::chunked("", &["a", "bc"], ""));
+    let mut wire = Wire::connect(gateway.address()).await;
+    let request = head(&gateway.admin(), "GET /minds-api-proxy/x", "");
+    wire.send(request.replacen("HTTP/1.1", "HTTP/1.0", 1)).await;
+    let answer = wire.answer().await;
+    assert_eq!(answer.header("transfer-encoding"), None, "{answer:?}");
+    assert_eq!(answer.text(), "abc");
+}
+
+#[tokio::test]
 async fn trailers_arrive() {
     let (upstream, gateway) = pair().await;
     upstream.answer(Script::chunked(

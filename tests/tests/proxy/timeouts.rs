@@ -1,7 +1,9 @@
 //! Upstreams that make one wait: each phase has its limit, and the error says which it was.
 
+use std::time::Duration;
+
 use end_to_end::{Gateway, GatewayOptions, Home, Script, UPSTREAM_URL, Upstream, Wire};
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::net::TcpListener;
 
 use crate::{assert_error, head};
 
@@ -17,13 +19,15 @@ fn before(url: impl Into<std::ffi::OsString>) -> GatewayOptions {
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn a_connection_that_does_not_come_about() {
+    use tokio::net::{TcpSocket, TcpStream};
+
     // A backlog that is full: further connections are neither accepted nor refused.
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let listener = socket.listen(1).unwrap();
     let address = listener.local_addr().unwrap();
     let mut waiting = Vec::new();
-    let pause = std::time::Duration::from_millis(500);
+    let pause = Duration::from_millis(500);
     while let Ok(Ok(stream)) = tokio::time::timeout(pause, TcpStream::connect(address)).await {
         waiting.push(stream);
     }
@@ -144,6 +148,67 @@ async fn what_takes_its_time_within_the_limits_is_served() {
     upstream.asked_for("/x").await;
     gate.open();
     assert_eq!(wire.answer().await.text(), "ok");
+}
+
+/// How long clients take that are slower than any limit of [`impatient`]'s.
+const SLOW: Duration = Duration::from_secs(3);
+
+fn impatient(upstream: &Upstream) -> GatewayOptions {
+    before(upstream.url())
+        .environment(FIRST_BYTE, "2")
+        .environment(IDLE, "2")
+}
+
+#[tokio::test]
+async fn a_client_that_sends_slowly_is_not_the_upstream_s_fault() {
+    let upstream = Upstream::start().await;
+    let gateway = impatient(&upstream).start().await;
+    upstream.answer_with(|_, request| match request.path() {
+        "/early" => Script::early("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\no")
+            .await_body()
+            .send("k"),
+        _ => Script::text(200, "ok"),
+    });
+    let mut sending = Vec::new();
+    for (framing, first, second) in [
+        ("content-length: 10\r\n", "first", "other"),
+        (
+            "transfer-encoding: chunked\r\n",
+            "5\r\nfirst\r\n",
+            "5\r\nother\r\n0\r\n\r\n",
+        ),
+    ] {
+        for path in ["/late", "/early"] {
+            let line = format!("PUT /minds-api-proxy{path}");
+            let begun = head(&gateway.admin(), &line, framing) + first;
+            let address = gateway.address();
+            sending.push(tokio::spawn(async move {
+                let mut wire = Wire::connect(address).await;
+                wire.send(begun).await;
+                tokio::time::sleep(SLOW).await;
+                wire.send(second).await;
+                let answer = wire.answer().await;
+                assert_eq!(answer.text(), "ok", "{path} with {framing:?}: {answer:?}");
+            }));
+        }
+    }
+    for sender in sending {
+        sender.await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_reads_slowly_is_not_the_upstream_s_fault() {
+    const LENGTH: usize = 32 * 1024 * 1024;
+    let upstream = Upstream::start().await;
+    let gateway = impatient(&upstream).start().await;
+    let head_of_answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {LENGTH}\r\n\r\n");
+    upstream.answer(Script::early(head_of_answer).send(vec![b'x'; LENGTH]));
+    let mut wire = Wire::connect(gateway.address()).await;
+    wire.send(head(&gateway.admin(), "GET /minds-api-proxy/x", ""))
+        .await;
+    tokio::time::sleep(SLOW).await;
+    assert_eq!(wire.answer().await.body.len(), LENGTH);
 }
 
 #[tokio::test]
