@@ -113,6 +113,22 @@ async fn without_a_key_authorization_is_passed_on() {
 }
 
 #[tokio::test]
+async fn a_key_that_no_header_can_hold_is_neither_sent_nor_shown() {
+    let upstream = Upstream::start().await;
+    let gateway = upstream
+        .gateway()
+        .environment(UPSTREAM_KEY, "hunter2\r\nx-more: 1")
+        .start()
+        .await;
+    let answer = gateway.admin().get("/minds-api-proxy/x").await;
+    assert!(matches!(answer.status, 502 | 503), "{answer}");
+    assert!(!answer.text().contains("hunter2"), "{answer}");
+    assert!(upstream.requests().is_empty());
+    let log = gateway.process().stderr();
+    assert!(!log.contains("hunter2"), "{log}");
+}
+
+#[tokio::test]
 async fn the_key_is_in_no_answer_and_no_log() {
     let upstream = Upstream::start().await;
     let gateway = upstream.gateway().argument("--verbose").start().await;

@@ -1,6 +1,6 @@
 //! Upstreams that answer more than they were asked, or in two ways at once: nobody else is given any of it.
 
-use end_to_end::{Gate, Script};
+use end_to_end::{Gate, KEY, Script};
 
 use crate::scene::Scene;
 
@@ -294,6 +294,52 @@ async fn interim_responses_are_no_answers() {
         assert_eq!((answer.status(), &*answer.text()), (200, "ok"), "{name}");
         wire.finish_sending().await;
         assert!(wire.rest().await.is_empty(), "{name}: {}", wire.text());
+        scene.holds(name, wire.transcript()).await;
+    }
+}
+
+#[tokio::test]
+async fn a_key_that_the_upstream_repeats_does_not_come_back() {
+    let mut scene = Scene::set().await;
+    let ok = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n";
+    for (name, answer) in [
+        ("a header", format!("{ok}x-echo: Bearer {KEY}\r\n\r\nok")),
+        (
+            "the header",
+            format!("{ok}authorization: Bearer {KEY}\r\n\r\nok"),
+        ),
+        (
+            "a cookie",
+            format!("{ok}set-cookie: a=b\r\nset-cookie: token={KEY}; path=/\r\n\r\nok"),
+        ),
+        (
+            "a redirect",
+            format!("HTTP/1.1 302 Found\r\nlocation: /x?token={KEY}\r\ncontent-length: 0\r\n\r\n"),
+        ),
+        (
+            "the reason",
+            format!("HTTP/1.1 401 No {KEY}\r\ncontent-length: 0\r\n\r\n"),
+        ),
+        (
+            "an interim answer",
+            format!("HTTP/1.1 103 Early Hints\r\nx-echo: {KEY}\r\n\r\n{ok}\r\nok"),
+        ),
+        (
+            "a malformed head",
+            format!("HTTP/1.1 200 OK\r\n{KEY}\r\n\r\n"),
+        ),
+        (
+            "a malformed length",
+            format!("HTTP/1.1 200 OK\r\ncontent-length: {KEY}\r\n\r\n"),
+        ),
+        ("no status line", format!("{KEY}\r\n\r\n")),
+    ] {
+        eprintln!("attack: {name}");
+        scene.answer("special", Script::raw(answer).close());
+        let mut wire = scene.wire().await;
+        wire.send(scene.ask("GET", "special", "te: trailers\r\nconnection: te\r\n"))
+            .await;
+        wire.answer().await;
         scene.holds(name, wire.transcript()).await;
     }
 }
