@@ -46,7 +46,10 @@ pub fn serve(upstream: &str) -> Outcome<()> {
         async move {
             let relayed = proxy.relay(request).await;
             relayed.unwrap_or_else(|error| {
-                eprintln!("cannot relay a request: {error}");
+                let of_client = error.downcast_ref().is_some_and(hyper::Error::is_user);
+                if !of_client {
+                    eprintln!("cannot relay a request: {error}");
+                }
                 let mut response = Response::new(Either::Right(Empty::new()));
                 *response.status_mut() = StatusCode::BAD_GATEWAY;
                 response
