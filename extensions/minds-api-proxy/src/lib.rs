@@ -48,8 +48,8 @@ impl Extension for MindsApiProxy {
     }
 
     async fn handle(&self, request: Request, context: Context) -> Result<Response, Failure> {
-        if path::climbs(request.path()) {
-            return Ok(error(400, "The path must not contain a '..' segment."));
+        if let Err(reason) = path::refuse_deceptive(request.path()) {
+            return Ok(error(400, &reason.to_string()));
         }
         let base = match self.base() {
             Ok(base) => base,

@@ -6,11 +6,6 @@
 //!
 //! [`Upstream`]: crate::Upstream
 
-use std::future::Future;
-use std::pin::pin;
-
-use futures::future::{Either, select};
-
 use crate::bindings::mngr::gateway::client as gateway_client;
 use crate::bindings::wasi::http::client;
 use crate::bindings::wasi::http::types::{ErrorCode, Scheme};
@@ -104,19 +99,8 @@ impl Request {
             .and_then(|()| request.set_authority(Some(&destination.authority)))
             .and_then(|()| request.set_path_with_query(Some(path_and_query)));
         addressed.map_err(|()| ForwardError::Address)?;
-        let answer = while_client_waits(client::send(request), context).await?;
-        Ok(Response::from_wasi(answer?))
-    }
-}
-
-async fn while_client_waits<T>(
-    work: impl Future<Output = T>,
-    context: &Context,
-) -> Result<T, ForwardError> {
-    let left = gateway_client::left(context.request_id.clone());
-    match select(pin!(work), pin!(left)).await {
-        Either::Left((result, _)) => Ok(result),
-        Either::Right(_) => Err(ForwardError::ClientLeft),
+        gateway_client::send_next_for(&context.request_id);
+        Ok(Response::from_wasi(client::send(request).await?))
     }
 }
 
@@ -134,7 +118,8 @@ impl From<ErrorCode> for ForwardError {
             ErrorCode::ConnectionTimeout => Self::ConnectTimeout,
             ErrorCode::TlsCertificateError => Self::Certificate,
             ErrorCode::TlsProtocolError | ErrorCode::TlsAlertReceived(_) => Self::Tls,
-            ErrorCode::ConnectionTerminated | ErrorCode::HttpResponseIncomplete => Self::Closed,
+            ErrorCode::ConnectionTerminated => Self::ClientLeft,
+            ErrorCode::HttpResponseIncomplete => Self::Closed,
             ErrorCode::HttpProtocolError => Self::Malformed,
             ErrorCode::HttpResponseTimeout | ErrorCode::ConnectionReadTimeout => {
                 Self::FirstByteTimeout

@@ -253,7 +253,7 @@ impl Service<'_> {
             biased;
             outcome = &mut handling => outcome?,
             () = answer.closed() => {
-                // The guest may be waiting for somebody who takes long: `client.left` tells it not to.
+                // What the guest has sent for this client is abandoned.
                 client.gone.cancel();
                 handling.await?
             }

@@ -60,7 +60,7 @@ pub(super) struct InstanceState {
     pub(super) draining: CancellationToken,
     wasi: WasiCtx,
     http: WasiHttpCtx,
-    egress: Egress,
+    pub(super) egress: Egress,
     table: ResourceTable,
     limits: StoreLimits,
 }

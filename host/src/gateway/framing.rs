@@ -7,8 +7,6 @@
 
 mod head;
 
-use std::io::BufRead;
-
 pub(super) use self::head::Offence;
 use self::head::{Body, Head};
 use super::target::LONGEST_TARGET;
@@ -228,7 +226,7 @@ impl Framing {
     }
 
     fn advance_in_line(&mut self, bytes: &[u8]) -> Result<usize, Cut> {
-        let end = line_end(bytes);
+        let end = memchr::memchr(b'\n', bytes);
         let piece = bytes.get(..end.unwrap_or(bytes.len())).unwrap_or_default();
         if matches!(self.expected, Expected::RequestLine { .. })
             && self.line.len() + piece.len() > LONGEST_REQUEST_LINE
@@ -313,14 +311,6 @@ impl Framing {
             _ => Cut::at(passed, Offence::RequestLine),
         }
     }
-}
-
-/// Where the first LF is.
-fn line_end(bytes: &[u8]) -> Option<usize> {
-    // The one search of the standard library that looks at many bytes at a time.
-    let used = (&mut &*bytes).skip_until(b'\n').ok()?;
-    let end = used.checked_sub(1)?;
-    (bytes.get(end) == Some(&b'\n')).then_some(end)
 }
 
 /// How many of `bytes` belong to the `length` bytes that are expected, and how many of those are still to come.

@@ -119,8 +119,6 @@ impl From<TargetError> for Reply {
             | TargetError::Form
             | TargetError::Host
             | TargetError::NotAscii
-            | TargetError::Control
-            | TargetError::Overlong
             | TargetError::Malformed(_) => StatusCode::BAD_REQUEST,
         };
         let mut reply = error(status, &target.to_string());

@@ -1,15 +1,15 @@
 //! What a request is for: one normalised path and query, for the permission check and the extension alike.
 //!
 //! The request target is parsed once, by the WHATWG URL parser, as a path of `https://latchkey-self.invalid:1`. What the check
-//! saw and what the extension sees cannot differ, since both are given this result. What a server behind an extension could
-//! decode into another path than the one that was checked is refused. `docs/http.md` has the decisions in a table.
+//! saw and what the extension sees cannot differ, since both are given this result. Percent-encoded
+//! characters stay so: what a server behind an extension could make of them is for that extension to judge. `docs/http.md` has
+//! the decisions in a table.
 
 use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use http::uri::PathAndQuery;
 use http::{Method, Uri};
-use percent_encoding::percent_decode_str;
 use url::Url;
 
 /// The origin that requests to the gateway itself are checked as (contract section 4, step 5). Parsing it each time would
@@ -35,12 +35,6 @@ pub(super) enum TargetError {
     Host,
     #[error("The request target must be ASCII: percent-encode every other character as UTF-8.")]
     NotAscii,
-    #[error("The path must not contain an encoded NUL, CR or LF.")]
-    Control,
-    #[error(
-        "The path must not contain overlong UTF-8: encode each character in its shortest form."
-    )]
-    Overlong,
     #[error("The request target cannot be parsed: {0}.")]
     Malformed(String),
 }
@@ -63,7 +57,7 @@ impl Target {
     ///
     /// # Errors
     /// Another form (absolute, authority, `*`), a method that would have the gateway act as another kind of server (CONNECT,
-    /// TRACE) or that the check could take for another one, or a path that is no URL path or could be taken for another one.
+    /// TRACE) or that the check could take for another one, or a path that is no URL path.
     pub(super) fn normalise(method: &Method, uri: &Uri) -> Result<Self, TargetError> {
         if matches!(*method, Method::CONNECT | Method::TRACE) {
             return Err(TargetError::Method(method.clone()));
@@ -90,7 +84,6 @@ impl Target {
             Some((path, query)) => (path, Some(query)),
             None => (raw, None),
         };
-        refuse_deceptive(path)?;
         let mut url = SELF_ORIGIN
             .clone()
             .ok_or_else(|| TargetError::Malformed("the gateway has no origin".to_owned()))?;
@@ -125,24 +118,6 @@ impl Target {
 
 fn sent(uri: &Uri) -> &str {
     uri.path_and_query().map_or("/", PathAndQuery::as_str)
-}
-
-/// Refuses what a careless decoder takes for the end of the path, for a line's end, or for a dot or a slash.
-fn refuse_deceptive(path: &str) -> Result<(), TargetError> {
-    if !path.contains('%') {
-        return Ok(());
-    }
-    let mut before = 0;
-    for byte in percent_decode_str(path) {
-        match (before, byte) {
-            (_, 0 | b'\r' | b'\n') => return Err(TargetError::Control),
-            (0xC0 | 0xC1, 0x80..=0xBF) | (0xE0, 0x80..=0x9F) | (0xF0, 0x80..=0x8F) => {
-                return Err(TargetError::Overlong);
-            }
-            _ => before = byte,
-        }
-    }
-    Ok(())
 }
 
 /// The path with `.` and `..` resolved. The URL parser does so too, but for a `..` after a segment like `C:`, which it keeps

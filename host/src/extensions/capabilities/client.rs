@@ -1,4 +1,4 @@
-//! `mngr:gateway/client`: lets a quiet stream, or one who waits for somebody else, notice that the client has left.
+//! `mngr:gateway/client`: lets a quiet stream, and a request to another server, end when the client has left.
 
 use tokio_util::sync::CancellationToken;
 use wasmtime::component::{Accessor, HasSelf};
@@ -6,7 +6,13 @@ use wasmtime::component::{Accessor, HasSelf};
 use crate::extensions::state::{InstanceState, RequestId};
 use crate::extensions::v0_1::client;
 
-impl client::Host for InstanceState {}
+impl client::Host for InstanceState {
+    fn send_next_for(&mut self, request_id: String) -> wasmtime::Result<()> {
+        let client = self.client_of(&request_id);
+        self.egress.send_next_for(client);
+        Ok(())
+    }
+}
 
 impl client::HostWithStore<InstanceState> for HasSelf<InstanceState> {
     async fn gone(
@@ -22,17 +28,6 @@ impl client::HostWithStore<InstanceState> for HasSelf<InstanceState> {
                 () = gone.cancelled() => {}
                 () = draining.cancelled() => {}
             }
-        }
-        Ok(())
-    }
-
-    async fn left(
-        accessor: &Accessor<InstanceState, Self>,
-        request_id: String,
-    ) -> wasmtime::Result<()> {
-        let gone = accessor.with(|mut access| access.get().client_of(&request_id));
-        if let Some(gone) = gone {
-            gone.cancelled().await;
         }
         Ok(())
     }

@@ -10,6 +10,7 @@ use std::time::Duration;
 use http::header::{AUTHORIZATION, HOST, HeaderMap, HeaderName, HeaderValue};
 use http::uri::Scheme;
 use http_body_util::BodyExt;
+use tokio_util::sync::CancellationToken;
 use wasmtime_wasi_http::{
     DEFAULT_FORBIDDEN_HEADERS, Error, ForbiddenHeaderFilter, RequestOptions, WasiBody,
     WasiHttpHooks,
@@ -33,6 +34,8 @@ pub(in crate::extensions) struct Egress {
     capabilities: Capabilities,
     /// For each granted upstream in a setting, what that said last.
     known: Vec<Option<KnownSetting>>,
+    /// Cancelled when nobody waits any more for what the next request is sent for.
+    next_client: Option<CancellationToken>,
 }
 
 struct KnownSetting {
@@ -49,7 +52,13 @@ impl Egress {
         Self {
             capabilities,
             known,
+            next_client: None,
         }
+    }
+
+    /// The next request ends when this client leaves.
+    pub(super) fn send_next_for(&mut self, client: Option<CancellationToken>) {
+        self.next_client = client;
     }
 }
 
@@ -104,6 +113,7 @@ impl WasiHttpHooks for Egress {
         options: Option<RequestOptions>,
         _processed: Transmission,
     ) -> Box<dyn Future<Output = Exchange> + Send> {
+        let client = self.next_client.take();
         let capabilities = self.capabilities.clone();
         let upstreams = &capabilities.grants.upstreams;
         let Some(grant) = grant_for(request.uri(), upstreams, &mut self.known) else {
@@ -141,7 +151,15 @@ impl WasiHttpHooks for Egress {
         let limits = limits(grant.limits, options);
         Box::new(async move {
             let sent = capabilities.services.outbound.send(request, limits, reach);
-            let mut response = sent.await.map_err(|error| {
+            let answer = match client {
+                None => sent.await,
+                Some(client) => tokio::select! {
+                    biased;
+                    answer = sent => answer,
+                    () = client.cancelled() => return Err(Error::ConnectionTerminated),
+                },
+            };
+            let mut response = answer.map_err(|error| {
                 tracing::debug!(
                     extension = capabilities.extension_name(),
                     "an outbound request failed: {error}"

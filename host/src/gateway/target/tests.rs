@@ -26,6 +26,7 @@ fn paths_are_normalised_as_browsers_do() {
         ("/a?b?c", "/a?b?c"),
         ("/a?", "/a?"),
         ("/a?%00%0d%0a%c0%ae", "/a?%00%0d%0a%c0%ae"),
+        ("/a%00%0d%0A%c0%ae/..%2f", "/a%00%0d%0A%c0%ae/..%2f"),
         ("/a?'`", "/a?%27`"),
         ("/..", "/"),
         ("/a/..", "/"),
@@ -63,21 +64,9 @@ fn only_a_path_is_a_target() {
 }
 
 #[test]
-fn what_could_be_decoded_into_another_path_is_refused() {
+fn what_is_not_ascii_is_refused() {
     for target in ["/é", "/a?é", "/\u{202e}"] {
         assert_eq!(normalise(target), Err(TargetError::NotAscii), "{target}");
-    }
-    for target in ["/a%00", "/%00/../a", "/a%0db", "/a%0Ab", "/a%0d%0ax:y"] {
-        assert_eq!(normalise(target), Err(TargetError::Control), "{target}");
-    }
-    for target in [
-        "/%c0%ae%c0%ae/a",
-        "/%C0%AF",
-        "/a%c1%9c",
-        "/%e0%80%ae",
-        "/%f0%80%80%af",
-    ] {
-        assert_eq!(normalise(target), Err(TargetError::Overlong), "{target}");
     }
 }
 
