@@ -13,6 +13,7 @@ mod outbound;
 mod policy;
 mod routes;
 mod state;
+mod threads;
 mod v0_1;
 mod workers;
 
@@ -30,7 +31,8 @@ use self::instance::Blueprint;
 pub use self::outbound::Limits as UpstreamLimits;
 use self::policy::Grants;
 use self::routes::RouteTable;
-use self::workers::{Crew, Workers};
+pub use self::threads::{ServingHandles, ServingThreads};
+use self::workers::{Placement, RouteKinds, Workers};
 use crate::permissions::Engine;
 use crate::store::boundary::RelativeBoundary;
 use crate::store::durable::StorageError;
@@ -46,6 +48,8 @@ pub struct Settings {
     pub compile_cache: PathBuf,
     /// How long the Minds API may take.
     pub minds_api_limits: UpstreamLimits,
+    /// Where requests are served.
+    pub threads: ServingHandles,
 }
 
 /// Why no extension can be served at all.
@@ -275,19 +279,28 @@ async fn start(
     path: &Path,
 ) -> Result<Extension, Rejected> {
     let loaded = Loaded::load(runtime, services, path).await?;
-    let grants = match bundled::grants_of(&loaded.name, &loaded.sha256, settings) {
-        Some(grants) => grants,
-        None => Grants::read(&path.with_extension("toml"))?,
-    }
-    .restricted_to(&loaded.manifest);
+    let (grants, is_bundled) = match bundled::grants_of(&loaded.name, &loaded.sha256, settings) {
+        Some(grants) => (grants, true),
+        None => (Grants::read(&path.with_extension("toml"))?, false),
+    };
+    let grants = grants.restricted_to(&loaded.manifest);
+    let placement = match is_bundled && settings.threads.count() > 0 {
+        true => Placement::Serving(settings.threads.clone()),
+        false => Placement::Apart {
+            instances: grants.instances,
+        },
+    };
     let blueprint = Blueprint {
         component: loaded.component.clone(),
         capabilities: Capabilities::new(&loaded.name, grants.clone(), Arc::clone(services)),
         body_limit: grants.body_limit(),
     };
     let routes = &loaded.manifest.routes;
-    let crew = Crew::for_routes(grants.instances, routes.iter().map(|route| route.streaming));
-    let workers = Workers::start(&blueprint, crew).await?;
+    let kinds = RouteKinds {
+        answering: routes.iter().any(|route| !route.streaming),
+        streaming: routes.iter().any(|route| route.streaming),
+    };
+    let workers = Workers::start(&blueprint, placement, kinds).await?;
     Ok(Extension {
         name: loaded.name.clone(),
         loaded,

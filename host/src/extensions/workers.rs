@@ -6,6 +6,7 @@
 
 use std::collections::VecDeque;
 use std::num::NonZeroUsize;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -16,6 +17,7 @@ use tokio_util::task::TaskTracker;
 
 use super::exchange::{Answer, ClientPresence, ExtensionRequest, Job};
 use super::instance::{self, Blueprint, Exit, Signals};
+use super::threads::ServingHandles;
 
 /// Requests that may wait for one instance.
 const QUEUE_LENGTH: usize = 1024;
@@ -33,44 +35,66 @@ struct Worker {
     out_of_service: Arc<AtomicBool>,
 }
 
-/// How many workers an extension gets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Crew {
-    /// For routes that answer at once.
-    answering: usize,
-    /// For routes whose answers stay open.
-    streaming: usize,
+/// Where an extension's workers run, and how many there are.
+#[derive(Clone, Debug)]
+pub(super) enum Placement {
+    /// One on each of the serving threads, for the requests that are served there.
+    Serving(ServingHandles),
+    /// As many as are granted, on threads that nobody's connections depend on.
+    Apart { instances: NonZeroUsize },
 }
 
-impl Crew {
-    /// `instances` for the routes that answer at once, and one more for those that stay open (true), which no other request
-    /// shall bring down; `instances` for these where there are no others.
-    pub(super) fn for_routes(
-        instances: NonZeroUsize,
-        mut routes: impl Iterator<Item = bool>,
-    ) -> Self {
-        let instances = instances.get();
-        match routes.next() {
-            None => Self {
-                answering: instances,
-                streaming: 0,
+/// Which kinds of routes an extension has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct RouteKinds {
+    /// Answered at once.
+    pub(super) answering: bool,
+    /// Answers stay open: these get instances of their own, which no other request shall bring down.
+    pub(super) streaming: bool,
+}
+
+impl Placement {
+    /// How many workers there are for routes that answer at once, and for those whose answers stay open.
+    fn counts(&self, kinds: RouteKinds) -> (usize, usize) {
+        let (answering, streaming) = match self {
+            Self::Serving(threads) => (threads.count(), threads.count()),
+            // Few requests stay open beside those that do not.
+            Self::Apart { instances } if kinds.answering => (instances.get(), 1),
+            Self::Apart { instances } => (instances.get(), instances.get()),
+        };
+        (
+            if kinds.streaming && !kinds.answering {
+                0
+            } else {
+                answering
             },
-            Some(first) if routes.all(|route| route == first) => Self {
-                answering: if first { 0 } else { instances },
-                streaming: if first { instances } else { 0 },
-            },
-            Some(_) => Self {
-                answering: instances,
-                streaming: 1,
-            },
+            if kinds.streaming { streaming } else { 0 },
+        )
+    }
+
+    fn spawn(
+        &self,
+        number: usize,
+        tasks: &TaskTracker,
+        worker: impl Future<Output = ()> + Send + 'static,
+    ) {
+        match self {
+            Self::Serving(threads) if let Some(thread) = threads.get(number) => {
+                tasks.spawn_on(worker, thread);
+            }
+            Self::Serving(_) | Self::Apart { .. } => {
+                tasks.spawn(worker);
+            }
         }
     }
 }
 
 /// All workers of one extension.
 pub(super) struct Workers {
+    /// On serving threads, each at the place of its thread's number.
     answering: Vec<Worker>,
     streaming: Vec<Worker>,
+    placement: Placement,
     signals: Signals,
     tasks: TaskTracker,
 }
@@ -82,19 +106,27 @@ pub(super) struct StartError(String);
 
 impl Workers {
     /// Starts the instances and waits until each has run its `start`.
-    pub(super) async fn start(blueprint: &Blueprint, crew: Crew) -> Result<Self, StartError> {
+    pub(super) async fn start(
+        blueprint: &Blueprint,
+        placement: Placement,
+        kinds: RouteKinds,
+    ) -> Result<Self, StartError> {
         let (signals, tasks) = (Signals::default(), TaskTracker::new());
         let mut first_starts = Vec::new();
-        let mut spawn = || {
-            let (worker, started) = Worker::spawn(blueprint.clone(), signals.clone(), &tasks);
+        let mut spawn = |number| {
+            let (worker, started) = Worker::spawn(blueprint.clone(), signals.clone(), |task| {
+                placement.spawn(number, &tasks, task);
+            });
             first_starts.push(started);
             worker
         };
-        let answering = (0..crew.answering).map(|_| spawn()).collect();
-        let streaming = (0..crew.streaming).map(|_| spawn()).collect();
+        let (answering, streaming) = placement.counts(kinds);
+        let answering = (0..answering).map(&mut spawn).collect();
+        let streaming = (0..streaming).map(&mut spawn).collect();
         let workers = Self {
             answering,
             streaming,
+            placement,
             signals,
             tasks,
         };
@@ -117,7 +149,14 @@ impl Workers {
         } else {
             &self.answering
         };
-        match workers.iter().min_by_key(|worker| worker.load()) {
+        let here = match &self.placement {
+            Placement::Serving(_) => ServingHandles::current()
+                .and_then(|number| workers.get(number))
+                .filter(|worker| worker.is_in_service()),
+            Placement::Apart { .. } => None,
+        };
+        let worker = here.or_else(|| workers.iter().min_by_key(|worker| worker.load()));
+        match worker {
             Some(worker) => worker.answer(request).await,
             None => Answer::Unavailable,
         }
@@ -137,22 +176,24 @@ impl Workers {
     }
 }
 
+type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
+
 impl Worker {
     fn spawn(
         blueprint: Blueprint,
         signals: Signals,
-        tasks: &TaskTracker,
+        spawn: impl FnOnce(Task),
     ) -> (Self, oneshot::Receiver<Result<(), String>>) {
         let (queue, jobs) = mpsc::channel(QUEUE_LENGTH);
         let (started, first_start) = oneshot::channel();
         let out_of_service = Arc::new(AtomicBool::new(false));
-        tasks.spawn(run_for_ever(
+        spawn(Box::pin(run_for_ever(
             blueprint,
             jobs,
             signals,
             Arc::clone(&out_of_service),
             started,
-        ));
+        )));
         (
             Self {
                 queue,
@@ -161,6 +202,10 @@ impl Worker {
             },
             first_start,
         )
+    }
+
+    fn is_in_service(&self) -> bool {
+        !self.out_of_service.load(Ordering::Relaxed)
     }
 
     /// Fewest requests first, and a worker that is out of service last.
@@ -300,16 +345,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn open_answers_get_a_worker_of_their_own() {
-        let crew = |routes: &[bool]| {
-            let crew =
-                Crew::for_routes(NonZeroUsize::MIN.saturating_add(1), routes.iter().copied());
-            (crew.answering, crew.streaming)
+    fn open_answers_get_workers_of_their_own() {
+        let placement = Placement::Apart {
+            instances: NonZeroUsize::MIN.saturating_add(2),
         };
-        assert_eq!(crew(&[]), (2, 0));
-        assert_eq!(crew(&[false, false]), (2, 0));
-        assert_eq!(crew(&[false, true, false]), (2, 1));
-        assert_eq!(crew(&[true, true]), (0, 2));
+        let counts = |answering, streaming| {
+            placement.counts(RouteKinds {
+                answering,
+                streaming,
+            })
+        };
+        assert_eq!(counts(true, false), (3, 0));
+        assert_eq!(counts(true, true), (3, 1));
+        assert_eq!(counts(false, true), (0, 3));
+        assert_eq!(counts(false, false), (3, 0));
     }
 
     #[test]

@@ -6,8 +6,10 @@
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use rustix::net::sockopt::set_socket_linger;
 use tokio::io::Interest;
 use tokio::net::TcpStream;
 
@@ -21,16 +23,37 @@ const PIPELINED_PAUSE: Duration = Duration::from_secs(1);
 
 /// A second handle of a client's socket, beside the one that the HTTP server has. Clones are the same.
 #[derive(Clone)]
-pub(super) struct Departure(Arc<OwnedFd>);
+pub(super) struct Departure(Arc<Shared>);
+
+struct Shared {
+    socket: OwnedFd,
+    /// The end of an answer of unknown length is that of the connection.
+    unframed_answers: AtomicBool,
+}
 
 impl Departure {
     /// # Errors
     /// When there is no file descriptor left.
     pub(super) fn of(stream: &TcpStream) -> io::Result<Self> {
-        stream
-            .as_fd()
-            .try_clone_to_owned()
-            .map(|socket| Self(Arc::new(socket)))
+        stream.as_fd().try_clone_to_owned().map(|socket| {
+            Self(Arc::new(Shared {
+                socket,
+                unframed_answers: AtomicBool::new(false),
+            }))
+        })
+    }
+
+    /// The client speaks HTTP/1.0.
+    pub(super) fn expect_unframed_answers(&self) {
+        self.0.unframed_answers.store(true, Ordering::Relaxed);
+    }
+
+    /// Has the system reset the connection when it is closed, so that its client does not take that for the end of an answer.
+    pub(super) fn reset_if_unframed(&self) {
+        if self.0.unframed_answers.load(Ordering::Relaxed) {
+            // What cannot be reset has been closed already.
+            let _ = set_socket_linger(&self.0.socket, Some(Duration::ZERO));
+        }
     }
 
     /// Completes when the client has closed its sending half, or the connection is broken.
@@ -49,7 +72,7 @@ impl Departure {
     }
 
     async fn watch(&self) -> io::Result<()> {
-        let socket = std::net::TcpStream::from(self.0.try_clone()?);
+        let socket = std::net::TcpStream::from(self.0.socket.try_clone()?);
         let socket = TcpStream::from_std(socket)?;
         loop {
             match socket.peek(&mut [0]).await {

@@ -1,10 +1,11 @@
 //! The HTTP server that agents and people talk to.
 //!
-//! A request's way: `server` (connections, limits) → `guard` (unambiguous framing) → `authentication` (password, override
+//! A request's way: `server` (accepting) → `connection` (limits) → `guard` (framing) → `guard` (unambiguous framing) → `authentication` (password, override
 //! token) → `target` and `headers` (one normalised request) → the permission check → `dispatch` (extensions) and back. Every
 //! decision of contract section 4 is taken here, in its order; everything that a request may *do* is in the extensions.
 
 mod authentication;
+mod connection;
 mod departure;
 mod dispatch;
 mod framing;

@@ -9,6 +9,10 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::Settings;
 use super::server::{Gateway, GatewayError};
+use crate::extensions::ServingThreads;
+
+/// More would cost memory for their instances, and serve nobody: each answers tens of thousands of requests a second.
+const MOST_SERVING_THREADS: NonZeroUsize = NonZeroUsize::new(4).unwrap();
 
 /// Worker threads beyond the processors: where guests that spin hold every processor until their watchdog ends them, these
 /// still see what arrives, and the kernel shares out the time.
@@ -31,9 +35,11 @@ pub enum RunError {
 /// When it cannot start. Once it serves, nothing ends it but a signal.
 pub fn run(settings: Settings) -> Result<(), RunError> {
     raise_open_files_limit();
-    let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let cores = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+    let threads =
+        ServingThreads::start(cores.min(MOST_SERVING_THREADS)).map_err(RunError::Runtime)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(cores + SPARE_WORKERS)
+        .worker_threads(cores.get() + SPARE_WORKERS)
         .enable_all()
         .build()
         .map_err(RunError::Runtime)?;
@@ -42,7 +48,7 @@ pub fn run(settings: Settings) -> Result<(), RunError> {
         let mut terminate = signal(SignalKind::terminate()).map_err(RunError::Signals)?;
         let asks_for_password = settings.password.is_some();
         let gateway = tokio::select! {
-            gateway = Gateway::start(settings) => gateway?,
+            gateway = Gateway::start(settings, threads.handles()) => gateway?,
             () = first_of(&mut interrupt, &mut terminate) => return Ok(()),
         };
         announce(&gateway.addresses(), asks_for_password);

@@ -1,41 +1,28 @@
-//! Connections: accepting them, their limits, and letting go of them in order.
+//! The server: accepting connections, and letting go of them in order.
 //!
-//! One task a connection; whatever happens on it ends it alone. On shutdown the gateway stops accepting, ends every follow
+//! One task a connection, on one of the serving threads. On shutdown the gateway stops accepting, ends every follow
 //! stream at once, lets the other requests finish until [`DRAIN_DEADLINE`], and runs the extensions' `stop`.
 
-use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
 use super::Settings;
 use super::authentication::Authentication;
-use super::departure::Departure;
-use super::dispatch::{Dispatcher, LONGEST_HEADERS};
-use super::guard::Guarded;
+use super::connection::Connections;
+use super::dispatch::Dispatcher;
 use super::listener::{self, BindError};
-use super::target::LONGEST_TARGET;
-use crate::extensions::{self, Extensions, LoadError};
+use crate::extensions::{self, Extensions, LoadError, ServingHandles};
 use crate::permissions::{BuiltinSchemas, Engine};
 use crate::store::paths::{DirectoryError, LatchkeyDirectory};
 
-/// How long a client may take to send a request's headers, and how long a connection may idle between requests.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long requests in progress may take once the gateway is to stop.
 const DRAIN_DEADLINE: Duration = Duration::from_secs(10);
-const MOST_HEADERS: usize = 256;
-/// Room for the largest allowed target and headers with what stands between them, and for a little more, so that most of what
-/// is too long gets the gateway's own answer. The server buffers as much of a response, too, which a slow reader holds.
-const HEAD_BUFFER: usize =
-    LONGEST_TARGET + LONGEST_HEADERS + MOST_HEADERS * ": \r\n".len() + 15 * 1024;
 /// More connections than this wait in the backlog.
 const MOST_CONNECTIONS: usize = 16 * 1024;
 /// How long to wait for a file descriptor when there are none left.
@@ -58,7 +45,8 @@ pub enum GatewayError {
 /// A gateway that listens and is ready to serve.
 pub struct Gateway {
     listeners: Vec<TcpListener>,
-    dispatcher: Arc<Dispatcher>,
+    connections: Arc<Connections>,
+    threads: ServingHandles,
     extensions: Arc<Extensions>,
     latchkey_directory: LatchkeyDirectory,
 }
@@ -68,7 +56,7 @@ impl Gateway {
     ///
     /// # Errors
     /// When no address can be bound, or the extensions directory cannot be used.
-    pub async fn start(settings: Settings) -> Result<Self, GatewayError> {
+    pub async fn start(settings: Settings, threads: ServingHandles) -> Result<Self, GatewayError> {
         let latchkey_directory = LatchkeyDirectory::new(&settings.latchkey_directory)?;
         let listeners = listener::bind(&settings.listen_host, settings.listen_port).await?;
         let builtin = if settings.builtin_schemas {
@@ -82,6 +70,7 @@ impl Gateway {
             latchkey_directory: settings.latchkey_directory,
             permissions_root: settings.permissions_root,
             minds_api_limits: settings.minds_api_limits,
+            threads: threads.clone(),
         };
         let extensions = Arc::new(Extensions::load(extensions, Arc::clone(&engine)).await?);
         let authentication = Authentication::new(
@@ -89,15 +78,16 @@ impl Gateway {
             settings.signing_key,
             &settings.default_permissions,
         );
-        let dispatcher = Arc::new(Dispatcher::new(
+        let dispatcher = Dispatcher::new(
             authentication,
             engine,
             settings.allow_missing_permissions,
             Arc::clone(&extensions),
-        ));
+        );
         Ok(Self {
             listeners,
-            dispatcher,
+            connections: Arc::new(Connections::new(Arc::new(dispatcher))),
+            threads,
             extensions,
             latchkey_directory,
         })
@@ -113,13 +103,13 @@ impl Gateway {
 
     /// Serves until `shutdown` completes, then drains.
     pub async fn serve(self, shutdown: impl Future<Output = ()>) {
-        let connections = GracefulShutdown::new();
+        let graceful = GracefulShutdown::new();
         let room = Arc::new(Semaphore::new(MOST_CONNECTIONS));
         {
             let accepting = futures::future::join_all(
                 self.listeners
                     .iter()
-                    .map(|listener| self.accept(listener, &connections, &room)),
+                    .map(|listener| self.accept(listener, &graceful, &room)),
             );
             tokio::select! {
                 _ = accepting => {}
@@ -129,7 +119,7 @@ impl Gateway {
         }
         drop(self.listeners);
         self.extensions.end_streams();
-        if tokio::time::timeout(DRAIN_DEADLINE, connections.shutdown())
+        if tokio::time::timeout(DRAIN_DEADLINE, graceful.shutdown())
             .await
             .is_err()
         {
@@ -151,24 +141,19 @@ impl Gateway {
         }
     }
 
+    /// Never ends.
     async fn accept(
         &self,
         listener: &TcpListener,
-        connections: &GracefulShutdown,
+        graceful: &GracefulShutdown,
         room: &Arc<Semaphore>,
     ) {
-        let mut http = http1::Builder::new();
-        http.timer(TokioTimer::new())
-            .header_read_timeout(HEADER_TIMEOUT)
-            .max_buf_size(HEAD_BUFFER)
-            .max_headers(MOST_HEADERS)
-            .half_close(true);
         loop {
             let Ok(permit) = Arc::clone(room).acquire_owned().await else {
                 return;
             };
             let stream = match listener.accept().await {
-                Ok((stream, _)) => stream,
+                Ok((stream, _)) => stream.into_std(),
                 Err(error) => {
                     if is_exhaustion(&error) {
                         tracing::error!(
@@ -179,34 +164,21 @@ impl Gateway {
                     continue;
                 }
             };
-            let departure = match Departure::of(&stream) {
-                Ok(departure) => departure,
-                Err(error) => {
+            let connections = Arc::clone(&self.connections);
+            let shutdown = graceful.watcher();
+            let serving = async move {
+                let served = match stream {
+                    Ok(stream) => connections.serve(stream, shutdown).await,
+                    Err(error) => Err(error),
+                };
+                if let Err(error) = served {
                     tracing::error!(
                         "cannot serve a connection: {error}; raise the limit of open files (ulimit -n)"
                     );
-                    continue;
-                }
-            };
-            // A small answer shall not wait for a full packet; a socket that refuses still works.
-            let _ = stream.set_nodelay(true);
-            let dispatcher = Arc::clone(&self.dispatcher);
-            let service = service_fn(move |request| {
-                let (dispatcher, departure) = (Arc::clone(&dispatcher), departure.clone());
-                async move {
-                    let response = dispatcher.respond(request, &departure).await;
-                    Ok::<_, Infallible>(response.map(|body| body.until(|| departure.left())))
-                }
-            });
-            let stream = TokioIo::new(Guarded::new(stream));
-            let connection = connections.watch(http.serve_connection(stream, service));
-            tokio::spawn(async move {
-                // What goes wrong on a connection concerns its client alone, who knows.
-                if let Err(error) = connection.await {
-                    tracing::debug!("a connection ended early: {error}");
                 }
                 drop(permit);
-            });
+            };
+            self.threads.spawn(serving);
         }
     }
 }

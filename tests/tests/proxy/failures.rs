@@ -1,6 +1,10 @@
 //! What goes wrong at the upstream: an error that says so before an answer has begun, a broken answer afterwards, never a clean end.
 
-use end_to_end::{Gateway, Home, Script, UPSTREAM_KEY, UPSTREAM_URL, Upstream, Wire};
+use end_to_end::{
+    Gateway, Home, Script, UPSTREAM_KEY, UPSTREAM_URL, Upstream, Wire, within_patience,
+};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 use crate::{assert_error, head, pair};
 
@@ -149,5 +153,25 @@ async fn an_upstream_error_harms_no_other_request() {
         .collect();
     for task in tasks {
         task.await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_cut_shows_even_where_the_end_of_the_connection_ends_the_answer() {
+    let (upstream, gateway) = pair().await;
+    let chunks = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n4\r\nhalf\r\n";
+    let request =
+        head(&gateway.admin(), "GET /minds-api-proxy/x", "").replace("HTTP/1.1", "HTTP/1.0");
+    for (script, whole) in [
+        (Script::raw(format!("{chunks}0\r\n\r\n")), true),
+        (Script::raw(chunks).close(), false),
+    ] {
+        upstream.answer(script);
+        let mut client = TcpStream::connect(gateway.address()).await.unwrap();
+        client.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        let read = within_patience("the connection ends", client.read_to_end(&mut answer)).await;
+        let text = String::from_utf8_lossy(&answer);
+        assert_eq!(read.is_ok(), whole, "{read:?}: {text}");
     }
 }

@@ -333,6 +333,13 @@ async fn a_key_that_the_upstream_repeats_does_not_come_back() {
             format!("HTTP/1.1 200 OK\r\ncontent-length: {KEY}\r\n\r\n"),
         ),
         ("no status line", format!("{KEY}\r\n\r\n")),
+        ("the name of a header", format!("{ok}x-{KEY}: x\r\n\r\nok")),
+        (
+            "a trailer",
+            format!(
+                "HTTP/1.1 200 OK\r\ntrailer: x-echo\r\ntransfer-encoding: chunked\r\n\r\n0\r\nx-echo: {KEY}\r\n\r\n"
+            ),
+        ),
     ] {
         eprintln!("attack: {name}");
         scene.answer("special", Script::raw(answer).close());

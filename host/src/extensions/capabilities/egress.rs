@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use http::header::{AUTHORIZATION, HOST, HeaderMap, HeaderName, HeaderValue};
 use http::uri::Scheme;
+use http_body::Frame;
 use http_body_util::BodyExt;
+use memchr::memmem;
 use tokio_util::sync::CancellationToken;
 use wasmtime_wasi_http::{
     DEFAULT_FORBIDDEN_HEADERS, Error, ForbiddenHeaderFilter, RequestOptions, WasiBody,
@@ -166,15 +168,31 @@ impl WasiHttpHooks for Egress {
                 );
                 error_code(error)
             })?;
-            if let Some(bearer) = bearer {
-                bearer.remove_from(response.headers_mut(), capabilities.extension_name());
-            }
-            let response = response.map(|body| body.map_err(error_code).boxed_unsync());
+            let response = match bearer {
+                None => response.map(|body| body.map_err(error_code).boxed_unsync()),
+                Some(bearer) => {
+                    bearer.remove_from(response.headers_mut(), capabilities.extension_name());
+                    response.map(|body| {
+                        let without_bearer = move |mut frame: Frame<_>| {
+                            if let Some(trailers) = frame.trailers_mut() {
+                                bearer.remove_from(trailers, capabilities.extension_name());
+                            }
+                            frame
+                        };
+                        body.map_frame(without_bearer)
+                            .map_err(error_code)
+                            .boxed_unsync()
+                    })
+                }
+            };
             let done: Transmission = Box::new(std::future::ready(Ok(())));
             Ok((response, done))
         })
     }
 }
+
+/// A shorter token is no secret, and may stand in anything.
+const SHORTEST_SECRET: usize = 8;
 
 /// A token on its way to an upstream.
 struct Bearer {
@@ -201,25 +219,26 @@ impl Bearer {
         Ok(Some(Self { token, header }))
     }
 
-    /// Takes out every field of a response that repeats the token: whoever made the request may not have it.
+    /// Takes out every header or trailer field that repeats the token: whoever made the request may not have it.
     fn remove_from(&self, headers: &mut HeaderMap, extension: &str) {
-        let repeats = |value: &HeaderValue| {
-            let token = self.token.as_bytes();
-            value
-                .as_bytes()
-                .windows(token.len())
-                .any(|part| part == token)
-        };
+        let token = self.token.as_bytes();
+        if token.len() < SHORTEST_SECRET {
+            return;
+        }
         let repeating: Vec<HeaderName> = headers
             .iter()
-            .filter(|(_, value)| repeats(value))
+            .filter(|(name, value)| {
+                memmem::find(value.as_bytes(), token).is_some()
+                    // Names are in lower case by now.
+                    || name.as_str().as_bytes().windows(token.len())
+                        .any(|part| part.eq_ignore_ascii_case(token))
+            })
             .map(|(name, _)| name.clone())
             .collect();
         for name in repeating {
             tracing::warn!(
                 extension,
-                header = name.as_str(),
-                "the upstream sent its bearer token back; the header is left out"
+                "the upstream sent its bearer token back in a header, which is left out"
             );
             headers.remove(name);
         }

@@ -23,6 +23,7 @@ use super::pool::Pool;
 use super::request::RequestBody;
 use super::response;
 use super::transport::Transport;
+use crate::extensions::threads::ServingHandles;
 
 /// The most that a response head may take. It may have a hundred fields: another number than hyper's own would cost two allocations
 /// of many kilobytes a response.
@@ -41,6 +42,8 @@ pub(super) struct Link {
     patience: Patience,
     /// It has served before.
     used: bool,
+    /// The serving thread that looks after its socket, if one does.
+    thread: Option<usize>,
 }
 
 /// Why an exchange got no response.
@@ -90,7 +93,13 @@ impl Link {
             task: task.abort_handle(),
             patience: Patience::new(),
             used: false,
+            thread: ServingHandles::current(),
         })
+    }
+
+    /// Whether using it here takes no other thread's help.
+    pub(super) fn is_at_home(&self) -> bool {
+        self.thread == ServingHandles::current()
     }
 
     pub(super) fn origin(&self) -> &Arc<Origin> {

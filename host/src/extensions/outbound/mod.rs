@@ -79,7 +79,6 @@ impl Client {
         }
     }
 
-    /// Trusts these certificate authorities instead of the platform's, and rests connections within these bounds.
     #[cfg(test)]
     fn with(roots: tokio_rustls::rustls::RootCertStore, bounds: Bounds) -> Self {
         Self {

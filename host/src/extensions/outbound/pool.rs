@@ -12,6 +12,9 @@ use tokio::time::{Instant, sleep};
 use super::link::Link;
 use super::origin::Origin;
 
+/// Few enough to soon come to an end under load, and more than a client who asks now and then.
+const MOST_BORROWED: u32 = 16;
+
 /// How many connections may rest.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Bounds {
@@ -28,11 +31,19 @@ pub(super) struct Pool {
 
 #[derive(Default)]
 struct Rest {
-    /// The longest rested first. May be empty until the next sweep.
-    origins: HashMap<Arc<Origin>, VecDeque<Resting>>,
+    origins: HashMap<Arc<Origin>, Shelf>,
     total: usize,
     /// A task looks after the lifetimes.
     swept: bool,
+}
+
+/// The connections to one origin.
+#[derive(Default)]
+struct Shelf {
+    /// The longest rested first. May be empty until the next sweep.
+    resting: VecDeque<Resting>,
+    /// How often one went to another thread than its own, since that thread was last told to make one itself.
+    borrowed: u32,
 }
 
 struct Resting {
@@ -52,8 +63,8 @@ impl Pool {
     pub(super) fn take(&self, origin: &Origin) -> Option<Link> {
         let mut rest = self.lock();
         let rest = &mut *rest;
-        let resting = rest.origins.get_mut(origin)?;
-        while let Some(Resting { link, since }) = resting.pop_back() {
+        let shelf = rest.origins.get_mut(origin)?;
+        while let Some(Resting { link, since }) = shelf.take() {
             rest.total -= 1;
             if !link.is_closed() && since.elapsed() < self.bounds.lifetime {
                 return Some(link);
@@ -65,10 +76,11 @@ impl Pool {
     pub(super) fn put(self: &Arc<Self>, link: Link) {
         let mut rest = self.lock();
         let since = Instant::now();
-        let resting = match rest.origins.get_mut(&**link.origin()) {
-            Some(resting) => resting,
+        let shelf = match rest.origins.get_mut(&**link.origin()) {
+            Some(shelf) => shelf,
             None => rest.origins.entry(link.origin().clone()).or_default(),
         };
+        let resting = &mut shelf.resting;
         resting.push_back(Resting { link, since });
         let too_many_here = resting.len() > self.bounds.per_origin;
         if too_many_here {
@@ -95,11 +107,33 @@ impl Pool {
     }
 }
 
+impl Shelf {
+    /// The one that rested least: one of this thread's if there is any, for handing bytes from thread to thread costs more than
+    /// the rest of an exchange. A thread that often has to borrow gets none now and then, so that it makes its own.
+    fn take(&mut self) -> Option<Resting> {
+        let own = self
+            .resting
+            .iter()
+            .rposition(|resting| resting.link.is_at_home());
+        if let Some(own) = own {
+            return self.resting.remove(own);
+        }
+        if self.borrowed == MOST_BORROWED {
+            self.borrowed = 0;
+            return None;
+        }
+        let borrowed = self.resting.pop_back()?;
+        self.borrowed += 1;
+        Some(borrowed)
+    }
+}
+
 impl Rest {
     fn end_longest_rested(&mut self) {
         let longest = self
             .origins
             .values_mut()
+            .map(|shelf| &mut shelf.resting)
             .filter_map(|resting| Some((resting.front()?.since, resting)))
             .min_by_key(|(since, _)| *since);
         if let Some((_, resting)) = longest {
@@ -110,12 +144,12 @@ impl Rest {
 
     /// Ends what has rested too long, or was ended by its upstream. Says whether there is anything left to look after.
     fn sweep(&mut self, lifetime: Duration) -> bool {
-        self.origins.retain(|_, resting| {
+        self.origins.retain(|_, Shelf { resting, .. }| {
             resting
                 .retain(|resting| !resting.link.is_closed() && resting.since.elapsed() < lifetime);
             !resting.is_empty()
         });
-        self.total = self.origins.values().map(VecDeque::len).sum();
+        self.total = self.origins.values().map(|shelf| shelf.resting.len()).sum();
         self.swept = self.total > 0;
         self.swept
     }

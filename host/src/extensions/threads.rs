@@ -1,0 +1,185 @@
+//! The threads that requests are served on, each with an event loop of its own.
+//!
+//! Everything that a request passes on its way — the client's connection, the instance of a bundled extension, the connection
+//! to an upstream — stays on one of them: handing it from thread to thread costs more than the work. Extensions of third
+//! parties run elsewhere, so that one that spins holds up nobody's connection.
+
+use std::cell::Cell;
+use std::io;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::JoinHandle;
+
+use tokio::runtime::{Builder, Handle};
+use tokio::sync::oneshot;
+
+thread_local! {
+    static INDEX: Cell<Option<usize>> = const { Cell::new(None) };
+}
+
+/// The threads, for as long as they are to run. Dropping this ends them with everything that runs on them.
+#[derive(Debug)]
+pub struct ServingThreads {
+    handles: ServingHandles,
+    running: Vec<Running>,
+}
+
+#[derive(Debug)]
+struct Running {
+    stop: oneshot::Sender<()>,
+    thread: JoinHandle<()>,
+}
+
+/// Where to spawn on them. Cheap to clone; the default is no thread, and then everything runs where it is spawned.
+#[derive(Clone, Debug, Default)]
+pub struct ServingHandles(Arc<[Place]>);
+
+#[derive(Debug)]
+struct Place {
+    handle: Handle,
+    /// What [`ServingHandles::spawn`] has put there and has not ended.
+    load: AtomicUsize,
+}
+
+/// Counts for as long as it lives.
+struct Load {
+    places: ServingHandles,
+    index: usize,
+}
+
+impl ServingThreads {
+    /// Starts `count` threads.
+    ///
+    /// # Errors
+    /// When the system has no more threads or file descriptors.
+    pub fn start(count: NonZeroUsize) -> io::Result<Self> {
+        let (mut handles, mut running) = (Vec::new(), Vec::new());
+        for index in 0..count.get() {
+            let runtime = Builder::new_current_thread().enable_all().build()?;
+            handles.push(Place {
+                handle: runtime.handle().clone(),
+                load: AtomicUsize::new(0),
+            });
+            let (stop, stopped) = oneshot::channel();
+            let thread = std::thread::Builder::new()
+                .name(format!("serving-{index}"))
+                .spawn(move || {
+                    INDEX.set(Some(index));
+                    // Told to stop, or forgotten: both end it.
+                    let _ = runtime.block_on(stopped);
+                    // A write to a disk that hangs shall not keep the process.
+                    runtime.shutdown_background();
+                })?;
+            running.push(Running { stop, thread });
+        }
+        Ok(Self {
+            handles: ServingHandles(handles.into()),
+            running,
+        })
+    }
+
+    pub fn handles(&self) -> ServingHandles {
+        self.handles.clone()
+    }
+}
+
+impl Drop for ServingThreads {
+    fn drop(&mut self) {
+        for Running { stop, thread } in self.running.drain(..) {
+            // A thread that has ended needs no telling, and one that panicked has said so.
+            let _ = stop.send(());
+            let _ = thread.join();
+        }
+    }
+}
+
+impl ServingHandles {
+    pub fn count(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Runs a task on the thread that has the fewest of these: the first, as long as there is little to do, since what was
+    /// used there last is at hand. Without threads it runs here.
+    pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let places = self.0.iter().enumerate();
+        let least = places.min_by_key(|(_, place)| place.load.load(Ordering::Relaxed));
+        let Some((index, place)) = least else {
+            tokio::spawn(task);
+            return;
+        };
+        place.load.fetch_add(1, Ordering::Relaxed);
+        let load = Load {
+            places: self.clone(),
+            index,
+        };
+        place.handle.spawn(async move {
+            let _load = load;
+            task.await;
+        });
+    }
+
+    /// The thread of this number.
+    pub(super) fn get(&self, number: usize) -> Option<&Handle> {
+        self.0.get(number).map(|place| &place.handle)
+    }
+
+    /// Which of the threads this is, if it is one.
+    pub(super) fn current() -> Option<usize> {
+        INDEX.get()
+    }
+}
+
+impl Drop for Load {
+    fn drop(&mut self) {
+        if let Some(place) = self.places.0.get(self.index) {
+            place.load.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tasks_go_where_the_fewest_are() {
+        let threads = ServingThreads::start(NonZeroUsize::MIN.saturating_add(1)).unwrap();
+        let handles = threads.handles();
+        let (tell, told) = std::sync::mpsc::channel();
+        let (mut release, mut places) = (Vec::new(), Vec::new());
+        for _ in 0..4 {
+            let (go, wait) = oneshot::channel::<()>();
+            release.push(go);
+            let tell = tell.clone();
+            handles.spawn(async move {
+                tell.send(ServingHandles::current()).unwrap();
+                let _ = wait.await;
+            });
+            places.push(told.recv().unwrap());
+        }
+        assert_eq!(places, [Some(0), Some(1), Some(0), Some(1)]);
+        assert_eq!(ServingHandles::current(), None);
+    }
+
+    #[test]
+    fn what_still_runs_ends_with_the_threads() {
+        let threads = ServingThreads::start(NonZeroUsize::MIN).unwrap();
+        let (kept, gone) = oneshot::channel::<()>();
+        threads.handles().spawn(async move {
+            std::future::pending::<()>().await;
+            drop(kept);
+        });
+        drop(threads);
+        assert!(gone.blocking_recv().is_err());
+    }
+
+    #[tokio::test]
+    async fn without_threads_everything_runs_here() {
+        let (tell, told) = oneshot::channel();
+        ServingHandles::default().spawn(async move {
+            let _ = tell.send(ServingHandles::current());
+        });
+        assert_eq!(told.await, Ok(None));
+    }
+}
