@@ -146,7 +146,7 @@ mod tests {
     fn tasks_go_where_the_fewest_are() {
         let threads = ServingThreads::start(NonZeroUsize::MIN.saturating_add(1)).unwrap();
         let handles = threads.handles();
-        let (tell, told) = std::sync::mpsc::channel();
+        let (tell, told) = std::sync::mpsc::sync_channel(1);
         let (mut release, mut places) = (Vec::new(), Vec::new());
         for _ in 0..4 {
             let (go, wait) = oneshot::channel::<()>();

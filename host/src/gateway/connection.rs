@@ -17,6 +17,7 @@ use tokio::net::TcpStream;
 use super::departure::Departure;
 use super::dispatch::{Dispatcher, LONGEST_HEADERS};
 use super::guard::Guarded;
+use super::socket::Socket;
 use super::target::LONGEST_TARGET;
 
 /// How long a client may take to send a request's headers, and how long a connection may idle between requests.
@@ -47,14 +48,14 @@ impl Connections {
     /// Serves a connection to its end; `shutdown` says when that is to come soon.
     ///
     /// # Errors
-    /// When there is no file descriptor left for it.
+    /// When the system cannot watch it.
     pub(super) async fn serve(
         &self,
         stream: std::net::TcpStream,
         shutdown: Watcher,
     ) -> io::Result<()> {
-        let stream = TcpStream::from_std(stream)?;
-        let departure = Departure::of(&stream)?;
+        let stream = Arc::new(TcpStream::from_std(stream)?);
+        let departure = Departure::of(Arc::clone(&stream));
         // A small answer shall not wait for a full packet; a socket that refuses still works.
         let _ = stream.set_nodelay(true);
         let service = service_fn(|request: hyper::Request<_>| {
@@ -67,7 +68,7 @@ impl Connections {
                 Ok::<_, Infallible>(response.map(|body| body.until(|| departure.left())))
             }
         });
-        let stream = TokioIo::new(Guarded::new(stream));
+        let stream = TokioIo::new(Guarded::new(Socket::new(stream)));
         let connection = shutdown.watch(self.http.serve_connection(stream, service));
         // What goes wrong on a connection concerns its client alone, who knows.
         if let Err(error) = connection.await {

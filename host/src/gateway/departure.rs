@@ -3,8 +3,6 @@
 //! A client may close its sending half and still wait for its answer, so the HTTP server lets it. Where an answer takes its
 //! time, or a stream stays open and nothing else is to come from the client, the same sign means that it has left.
 
-use std::io;
-use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -21,26 +19,22 @@ const UNWATCHED: Duration = Duration::from_millis(100);
 /// How often to look whether the client has left while its next request waits to be read.
 const PIPELINED_PAUSE: Duration = Duration::from_secs(1);
 
-/// A second handle of a client's socket, beside the one that the HTTP server has. Clones are the same.
+/// A handle of a client's socket, beside the one that the HTTP server has. Clones are the same.
 #[derive(Clone)]
 pub(super) struct Departure(Arc<Shared>);
 
 struct Shared {
-    socket: OwnedFd,
+    socket: Arc<TcpStream>,
     /// The end of an answer of unknown length is that of the connection.
     unframed_answers: AtomicBool,
 }
 
 impl Departure {
-    /// # Errors
-    /// When there is no file descriptor left.
-    pub(super) fn of(stream: &TcpStream) -> io::Result<Self> {
-        stream.as_fd().try_clone_to_owned().map(|socket| {
-            Self(Arc::new(Shared {
-                socket,
-                unframed_answers: AtomicBool::new(false),
-            }))
-        })
+    pub(super) fn of(socket: Arc<TcpStream>) -> Self {
+        Self(Arc::new(Shared {
+            socket,
+            unframed_answers: AtomicBool::new(false),
+        }))
     }
 
     /// The client speaks HTTP/1.0.
@@ -52,16 +46,24 @@ impl Departure {
     pub(super) fn reset_if_unframed(&self) {
         if self.0.unframed_answers.load(Ordering::Relaxed) {
             // What cannot be reset has been closed already.
-            let _ = set_socket_linger(&self.0.socket, Some(Duration::ZERO));
+            let _ = set_socket_linger(&*self.0.socket, Some(Duration::ZERO));
         }
     }
 
     /// Completes when the client has closed its sending half, or the connection is broken.
     pub(super) async fn left(self) {
         tokio::time::sleep(UNWATCHED).await;
-        // A socket that cannot be watched is left to the next write.
-        if self.watch().await.is_err() {
-            std::future::pending().await
+        let socket = &self.0.socket;
+        loop {
+            match socket.peek(&mut [0]).await {
+                Ok(0) | Err(_) => return,
+                Ok(_) => {}
+            }
+            // Behind a waiting request the end shows only in the socket's state.
+            match socket.ready(Interest::READABLE).await {
+                Ok(ready) if !ready.is_read_closed() => tokio::time::sleep(PIPELINED_PAUSE).await,
+                Ok(_) | Err(_) => return,
+            }
         }
     }
 
@@ -70,22 +72,6 @@ impl Departure {
         self.left().await;
         tokio::time::sleep(LEAVING_GRACE).await;
     }
-
-    async fn watch(&self) -> io::Result<()> {
-        let socket = std::net::TcpStream::from(self.0.socket.try_clone()?);
-        let socket = TcpStream::from_std(socket)?;
-        loop {
-            match socket.peek(&mut [0]).await {
-                Ok(0) | Err(_) => return Ok(()),
-                Ok(_) => {}
-            }
-            // Behind a waiting request the end shows only in the socket's state.
-            match socket.ready(Interest::READABLE).await {
-                Ok(ready) if !ready.is_read_closed() => tokio::time::sleep(PIPELINED_PAUSE).await,
-                Ok(_) | Err(_) => return Ok(()),
-            }
-        }
-    }
 }
 
 #[cfg(test)]
@@ -93,21 +79,23 @@ mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpListener;
 
+    use super::super::socket::Socket;
     use super::*;
 
-    async fn pair() -> (TcpStream, TcpStream) {
+    async fn pair() -> (TcpStream, Arc<TcpStream>) {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let client = TcpStream::connect(listener.local_addr().unwrap())
             .await
             .unwrap();
-        (client, listener.accept().await.unwrap().0)
+        (client, Arc::new(listener.accept().await.unwrap().0))
     }
 
     #[tokio::test]
     async fn a_client_that_closes_its_sending_half_has_left_and_still_gets_its_answer() {
-        let (mut client, mut connection) = pair().await;
+        let (mut client, connection) = pair().await;
         client.shutdown().await.unwrap();
-        Departure::of(&connection).unwrap().left().await;
+        Departure::of(Arc::clone(&connection)).left().await;
+        let mut connection = Socket::new(connection);
         connection.write_all(b"answer").await.unwrap();
         connection.shutdown().await.unwrap();
         let mut answer = String::new();
@@ -120,14 +108,14 @@ mod tests {
         let (mut client, connection) = pair().await;
         client.write_all(b"GET / HTTP/1.1\r\n").await.unwrap();
         drop(client);
-        Departure::of(&connection).unwrap().left().await;
+        Departure::of(connection).left().await;
     }
 
     #[tokio::test]
     async fn a_client_that_waits_has_not_left() {
         let (mut client, connection) = pair().await;
         client.write_all(b"x").await.unwrap();
-        let left = Departure::of(&connection).unwrap().left();
+        let left = Departure::of(connection).left();
         tokio::select! {
             () = left => panic!("it is still there"),
             () = tokio::time::sleep(Duration::from_millis(100)) => {}

@@ -16,6 +16,7 @@ mod listener;
 mod reply;
 mod run;
 mod server;
+mod socket;
 mod target;
 
 use std::path::PathBuf;

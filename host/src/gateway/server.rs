@@ -172,9 +172,7 @@ impl Gateway {
                     Err(error) => Err(error),
                 };
                 if let Err(error) = served {
-                    tracing::error!(
-                        "cannot serve a connection: {error}; raise the limit of open files (ulimit -n)"
-                    );
+                    tracing::error!("a connection cannot be served: {error}");
                 }
                 drop(permit);
             };

@@ -29,7 +29,7 @@ use crate::extensions::threads::ServingHandles;
 /// of many kilobytes a response.
 const LARGEST_HEAD: usize = 64 * 1024;
 /// What a connection reads at once, and holds of what its upstream does not take. A head that is too large must fit.
-const BUFFER: usize = 128 * 1024;
+const BUFFER: usize = 256 * 1024;
 /// How long a connection may take to notice that its exchange is over. Microseconds, unless there is something wrong with it.
 const SETTLING: Duration = Duration::from_millis(100);
 
