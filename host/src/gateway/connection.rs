@@ -31,11 +31,11 @@ const MOST_HEADERS: usize = 256;
 /// What all connections have in common.
 pub(super) struct Connections {
     http: http1::Builder,
-    dispatcher: Arc<Dispatcher>,
+    dispatcher: Dispatcher,
 }
 
 impl Connections {
-    pub(super) fn new(dispatcher: Arc<Dispatcher>) -> Self {
+    pub(super) fn new(dispatcher: Dispatcher) -> Self {
         let mut http = http1::Builder::new();
         http.timer(TokioTimer::new())
             .header_read_timeout(HEADER_TIMEOUT)

@@ -86,7 +86,7 @@ impl Gateway {
         );
         Ok(Self {
             listeners,
-            connections: Arc::new(Connections::new(Arc::new(dispatcher))),
+            connections: Arc::new(Connections::new(dispatcher)),
             threads,
             extensions,
             latchkey_directory,
