@@ -20,6 +20,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use wasmtime_wasi_http::{Error, WasiBody};
 
 use super::state::RequestId;
+use super::trailers;
 use crate::store::stamp::Stamp;
 
 /// A request for an extension: method, normalised path and query, and headers that an extension may see.
@@ -102,7 +103,7 @@ impl Body for LimitedBody {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
-        let frame = match Pin::new(&mut self.inner).poll_frame(context) {
+        let mut frame = match Pin::new(&mut self.inner).poll_frame(context) {
             Poll::Ready(Some(Ok(frame))) => frame,
             Poll::Pending => {
                 let silence = self
@@ -114,6 +115,9 @@ impl Body for LimitedBody {
             end => return end.map_err(Error::from),
         };
         self.silence = None;
+        if let Some(trailers) = frame.trailers_mut() {
+            trailers::retain_permitted(trailers);
+        }
         if let Some(data) = frame.data_ref() {
             self.seen = self.seen.saturating_add(data.len() as u64);
             if self.limit.is_some_and(|limit| self.seen > limit) {

@@ -14,6 +14,7 @@ mod policy;
 mod routes;
 mod state;
 mod threads;
+mod trailers;
 mod v0_1;
 mod workers;
 
@@ -32,6 +33,7 @@ pub use self::outbound::Limits as UpstreamLimits;
 use self::policy::Grants;
 use self::routes::RouteTable;
 pub use self::threads::{ServingHandles, ServingThreads};
+pub use self::trailers::is_permitted_trailer;
 use self::workers::{Placement, RouteKinds, Workers};
 use crate::permissions::Engine;
 use crate::store::boundary::RelativeBoundary;

@@ -4,61 +4,18 @@
 //! connection alone, and what concerns the gateway alone.
 
 use http::header::{
-    AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, HOST, HeaderMap,
-    HeaderName, HeaderValue, MAX_FORWARDS, PRAGMA, RANGE, SET_COOKIE, TE, TRAILER,
-    TRANSFER_ENCODING, UPGRADE, WWW_AUTHENTICATE,
+    CONNECTION, CONTENT_LENGTH, EXPECT, HOST, HeaderMap, HeaderName, HeaderValue,
+    PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
 };
+
+use crate::extensions::is_permitted_trailer;
 
 pub(super) const PASSWORD: HeaderName = HeaderName::from_static("x-latchkey-gateway-password");
 pub(super) const OVERRIDE: HeaderName =
     HeaderName::from_static("x-latchkey-gateway-permissions-override");
 const ACCOUNT: HeaderName = HeaderName::from_static("x-latchkey-gateway-account");
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
-const PROXY_AUTHENTICATE: HeaderName = http::header::PROXY_AUTHENTICATE;
-const PROXY_AUTHORIZATION: HeaderName = http::header::PROXY_AUTHORIZATION;
 const TRAILERS: HeaderName = HeaderName::from_static("trailers");
-
-/// Fields that say something about a message before its body is read; after it they come too late, or as a trick.
-const NEVER_TRAILERS: [HeaderName; 17] = [
-    AUTHORIZATION,
-    CACHE_CONTROL,
-    CONNECTION,
-    COOKIE,
-    EXPECT,
-    HOST,
-    KEEP_ALIVE,
-    MAX_FORWARDS,
-    PRAGMA,
-    RANGE,
-    SET_COOKIE,
-    TE,
-    TRAILER,
-    TRAILERS,
-    TRANSFER_ENCODING,
-    UPGRADE,
-    WWW_AUTHENTICATE,
-];
-const NEVER_TRAILER_PREFIXES: [&str; 7] = [
-    "content-",
-    "forwarded",
-    "if-",
-    "proxy-",
-    "sec-",
-    "x-forwarded-",
-    "x-latchkey-",
-];
-
-/// Whether a trailer of this name may go further: it does not frame, route, authenticate or modify the message, nor describe
-/// its content (RFC 9110 section 6.5.1), and no server takes it for one that does.
-pub(crate) fn is_permitted_trailer(name: &HeaderName) -> bool {
-    let text = name.as_str();
-    // Some servers make `_` of `-`.
-    !text.contains('_')
-        && !NEVER_TRAILERS.contains(name)
-        && !NEVER_TRAILER_PREFIXES
-            .iter()
-            .any(|prefix| text.starts_with(prefix))
-}
 
 /// Whether there is one Host, or none where `required` does not hold, and it is a host with at most a port.
 pub(super) fn has_valid_host(headers: &HeaderMap, required: bool) -> bool {

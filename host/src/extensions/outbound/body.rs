@@ -14,9 +14,9 @@ use hyper::body::Incoming;
 use tokio::time::Instant;
 
 use super::error::SendError;
-use super::fields;
 use super::link::Link;
 use super::response::Reusable;
+use crate::extensions::trailers;
 
 pub(crate) struct UpstreamBody {
     incoming: Incoming,
@@ -74,7 +74,7 @@ impl Body for UpstreamBody {
             Poll::Ready(Some(Ok(mut frame))) => {
                 this.silent_since = None;
                 if let Some(trailers) = frame.trailers_mut() {
-                    fields::sanitise_trailers(trailers);
+                    trailers::retain_permitted(trailers);
                     this.end();
                 } else if this.incoming.is_end_stream() {
                     this.end();

@@ -3,6 +3,8 @@
 use http::HeaderMap;
 use http::header::{self, HeaderName, HeaderValue};
 
+use crate::extensions::trailers::is_permitted_trailer;
+
 /// RFC 9110, section 7.6.1, with the names that were in use before it. `Trailer` is not among them: it belongs to the framing.
 fn is_of_the_connection(name: &HeaderName) -> bool {
     matches!(
@@ -69,52 +71,13 @@ pub(super) fn sanitise_trailer(headers: &mut HeaderMap) {
         return;
     }
     let mut names = listed_names(headers, header::TRAILER);
-    names.retain(may_trail);
+    names.retain(is_permitted_trailer);
     let names: Vec<&str> = names.iter().map(HeaderName::as_str).collect();
     let value = Some(names.join(", ")).filter(|names| !names.is_empty());
     match value.map(HeaderValue::try_from) {
         Some(Ok(value)) => drop(headers.insert(header::TRAILER, value)),
         Some(Err(_)) | None => drop(headers.remove(header::TRAILER)),
     }
-}
-
-/// Removes what must not stand in a trailer section.
-pub(super) fn sanitise_trailers(trailers: &mut HeaderMap) {
-    remove_all(trailers, |name| !may_trail(name));
-}
-
-/// Not what frames, routes, authenticates, conditions or describes the content (RFC 9110, section 6.5.1): a recipient may merge
-/// trailers into the headers after these have been judged.
-fn may_trail(name: &HeaderName) -> bool {
-    let never = matches!(
-        name.as_str(),
-        "age"
-            | "authorization"
-            | "cache-control"
-            | "content-encoding"
-            | "content-length"
-            | "content-range"
-            | "content-type"
-            | "cookie"
-            | "date"
-            | "expect"
-            | "expires"
-            | "host"
-            | "if-match"
-            | "if-modified-since"
-            | "if-none-match"
-            | "if-range"
-            | "if-unmodified-since"
-            | "location"
-            | "max-forwards"
-            | "range"
-            | "retry-after"
-            | "set-cookie"
-            | "trailer"
-            | "vary"
-            | "warning"
-    );
-    !never && !is_of_the_connection(name)
 }
 
 /// Whether a list-valued field, in any of its lines, has this token.
@@ -140,6 +103,7 @@ fn tokens(headers: &HeaderMap, field: HeaderName) -> impl Iterator<Item = &str> 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::extensions::trailers::retain_permitted;
 
     fn headers(lines: &[(&'static str, &'static str)]) -> HeaderMap {
         lines
@@ -217,7 +181,7 @@ mod tests {
             ("authorization", "Bearer x"),
             ("connection", "close"),
         ]);
-        sanitise_trailers(&mut trailers);
+        retain_permitted(&mut trailers);
         assert_eq!(trailers.keys().collect::<Vec<_>>(), ["x-checksum"]);
     }
 }

@@ -19,6 +19,7 @@ use http_body_util::combinators::UnsyncBoxBody;
 use super::activity::Activity;
 use super::error::{BoxError, SendError};
 use super::fields;
+use crate::extensions::trailers;
 
 /// # Errors
 /// When the request cannot be framed as one HTTP/1.1 request, or says that it has content and has none.
@@ -145,7 +146,7 @@ impl RequestBody {
     /// Accounts for a frame.
     fn pass(&mut self, frame: &mut Frame<Bytes>, ended: bool) -> Result<(), LengthMismatch> {
         if let Some(trailers) = frame.trailers_mut() {
-            fields::sanitise_trailers(trailers);
+            trailers::retain_permitted(trailers);
             return self.end();
         }
         let length = frame.data_ref().map_or(0, Bytes::len) as u64;
