@@ -9,7 +9,6 @@ use std::io;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread::JoinHandle;
 
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::oneshot;
@@ -18,17 +17,13 @@ thread_local! {
     static INDEX: Cell<Option<usize>> = const { Cell::new(None) };
 }
 
-/// The threads, for as long as they are to run. Dropping this ends them with everything that runs on them.
+/// The threads, for as long as they are to run. Dropping this ends them with everything that runs on them; it does not wait for
+/// one that hangs.
 #[derive(Debug)]
 pub struct ServingThreads {
     handles: ServingHandles,
-    running: Vec<Running>,
-}
-
-#[derive(Debug)]
-struct Running {
-    stop: oneshot::Sender<()>,
-    thread: JoinHandle<()>,
+    /// Each thread runs until its sender is gone.
+    _running: Vec<oneshot::Sender<()>>,
 }
 
 /// Where to spawn on them. Cheap to clone; the default is no thread, and then everything runs where it is spawned.
@@ -61,36 +56,26 @@ impl ServingThreads {
                 handle: runtime.handle().clone(),
                 load: AtomicUsize::new(0),
             });
-            let (stop, stopped) = oneshot::channel();
-            let thread = std::thread::Builder::new()
+            let (stop, stopped) = oneshot::channel::<()>();
+            std::thread::Builder::new()
                 .name(format!("serving-{index}"))
                 .spawn(move || {
                     INDEX.set(Some(index));
-                    // Told to stop, or forgotten: both end it.
+                    // Nothing is ever sent: this ends when the sender is dropped.
                     let _ = runtime.block_on(stopped);
                     // A write to a disk that hangs shall not keep the process.
                     runtime.shutdown_background();
                 })?;
-            running.push(Running { stop, thread });
+            running.push(stop);
         }
         Ok(Self {
             handles: ServingHandles(handles.into()),
-            running,
+            _running: running,
         })
     }
 
     pub fn handles(&self) -> ServingHandles {
         self.handles.clone()
-    }
-}
-
-impl Drop for ServingThreads {
-    fn drop(&mut self) {
-        for Running { stop, thread } in self.running.drain(..) {
-            // A thread that has ended needs no telling, and one that panicked has said so.
-            let _ = stop.send(());
-            let _ = thread.join();
-        }
     }
 }
 
