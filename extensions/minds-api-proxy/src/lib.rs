@@ -10,7 +10,7 @@ mod path;
 use std::cell::RefCell;
 
 use mngr_extension::{
-    Context, Extension, Failure, Manifest, Request, Response, Route, Upstream, log, settings,
+    Context, Extension, Failure, Manifest, Request, Response, Route, Upstream, settings,
 };
 
 use crate::base::{Base, NotConfigured};
@@ -63,7 +63,6 @@ impl Extension for MindsApiProxy {
         match request.forward(&base.destination, &target, &context).await {
             Ok(response) => Ok(response),
             Err(reason) => {
-                log::debug(&format!("no answer of the Minds API: {reason}"));
                 let message = format!("Minds API proxy upstream error: {reason}.");
                 Ok(error(502, &message))
             }

@@ -66,6 +66,11 @@ pub enum ForwardError {
     /// The path and query, or the destination, is not of a form that can be sent.
     #[error("the request cannot be addressed to the server")]
     Address,
+    /// The setting of the upstream's bearer token holds something that no header can carry.
+    #[error(
+        "the gateway's key for this server cannot be sent: its operator finds the setting's name in the log"
+    )]
+    Bearer,
     /// The request's body was read before.
     #[error("the request's body was read before")]
     Taken,
@@ -126,6 +131,8 @@ impl From<ErrorCode> for ForwardError {
             }
             ErrorCode::ConnectionWriteTimeout => Self::WriteTimeout,
             ErrorCode::HttpRequestBodySize(_) => Self::RequestBody,
+            ErrorCode::HttpRequestUriInvalid => Self::Address,
+            ErrorCode::ConfigurationError => Self::Bearer,
             ErrorCode::InternalError(Some(text)) => Self::Other(text),
             other => Self::Other(format!("{other:?}")),
         }

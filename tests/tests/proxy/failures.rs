@@ -175,3 +175,23 @@ async fn a_cut_shows_even_where_the_end_of_the_connection_ends_the_answer() {
         assert_eq!(read.is_ok(), whole, "{read:?}: {text}");
     }
 }
+
+#[tokio::test]
+async fn a_key_that_no_header_can_carry_is_named_and_not_shown() {
+    let upstream = Upstream::start().await;
+    let gateway = Gateway::in_home(Home::new())
+        .environment(UPSTREAM_URL, upstream.url())
+        .environment(UPSTREAM_KEY, "secret\nkey")
+        .start()
+        .await;
+    let answer = gateway.admin().get("/minds-api-proxy/x").await;
+    assert_error(&answer, 502, UPSTREAM_ERROR, "key");
+    gateway
+        .process()
+        .logged("the setting is named", |line| {
+            line.contains(UPSTREAM_KEY).then_some(())
+        })
+        .await;
+    assert!(!gateway.process().stderr().contains("secret"));
+    assert!(upstream.connections().is_empty());
+}

@@ -36,6 +36,8 @@ pub(in crate::extensions) struct Egress {
     capabilities: Capabilities,
     /// For each granted upstream in a setting, what that said last.
     known: Vec<Option<KnownSetting>>,
+    /// The token that was sent last.
+    bearer: Option<Arc<Bearer>>,
     /// Cancelled when nobody waits any more for what the next request is sent for.
     next_client: Option<CancellationToken>,
 }
@@ -54,6 +56,7 @@ impl Egress {
         Self {
             capabilities,
             known,
+            bearer: None,
             next_client: None,
         }
     }
@@ -128,10 +131,10 @@ impl WasiHttpHooks for Egress {
             capabilities.refused("outbound HTTP", &wanted);
             return Box::new(std::future::ready(Err(Error::HttpRequestDenied)));
         };
-        let bearer = match grant.bearer_setting.as_deref().map(Bearer::from_setting) {
-            None => None,
-            Some(Ok(bearer)) => bearer,
-            Some(Err(InvalidBearer)) => {
+        let setting = grant.bearer_setting.as_deref();
+        let bearer = match setting.map_or(Ok(None), |name| Bearer::in_setting(name, &self.bearer)) {
+            Ok(bearer) => bearer,
+            Err(InvalidBearer) => {
                 tracing::error!(
                     extension = capabilities.extension_name(),
                     setting = grant.bearer_setting,
@@ -140,6 +143,7 @@ impl WasiHttpHooks for Egress {
                 return Box::new(std::future::ready(Err(Error::ConfigurationError)));
             }
         };
+        self.bearer.clone_from(&bearer);
         let headers = request.headers_mut();
         headers.remove(HOST);
         if let Some(bearer) = &bearer {
@@ -162,10 +166,14 @@ impl WasiHttpHooks for Egress {
                 },
             };
             let mut response = answer.map_err(|error| {
-                tracing::debug!(
-                    extension = capabilities.extension_name(),
-                    "an outbound request failed: {error}"
-                );
+                let extension = capabilities.extension_name();
+                match &error {
+                    // The client's own doing.
+                    SendError::RequestBody(_) => {
+                        tracing::debug!(extension, "an outbound request failed: {error}");
+                    }
+                    _ => tracing::warn!(extension, "an outbound request failed: {error}"),
+                }
                 error_code(error)
             })?;
             let response = match bearer {
@@ -205,18 +213,24 @@ struct Bearer {
 struct InvalidBearer;
 
 impl Bearer {
-    /// None when the setting is unset or empty.
-    fn from_setting(name: &str) -> Result<Option<Self>, InvalidBearer> {
+    /// None when the setting is unset or empty; `known` while it has not changed.
+    fn in_setting(
+        name: &str,
+        known: &Option<Arc<Self>>,
+    ) -> Result<Option<Arc<Self>>, InvalidBearer> {
         let token = match std::env::var(name) {
             Ok(token) if token.is_empty() => return Ok(None),
             Ok(token) => token,
             Err(std::env::VarError::NotPresent) => return Ok(None),
             Err(std::env::VarError::NotUnicode(_)) => return Err(InvalidBearer),
         };
+        if let Some(known) = known.as_ref().filter(|known| known.token == token) {
+            return Ok(Some(Arc::clone(known)));
+        }
         let mut header =
             HeaderValue::try_from(format!("Bearer {token}")).map_err(|_| InvalidBearer)?;
         header.set_sensitive(true);
-        Ok(Some(Self { token, header }))
+        Ok(Some(Arc::new(Self { token, header })))
     }
 
     /// Takes out every header or trailer field that repeats the token: whoever made the request may not have it.
