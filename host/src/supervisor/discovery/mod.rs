@@ -1,0 +1,1 @@
+//! What mngr reports about agents and their hosts.
