@@ -15,7 +15,7 @@ use super::logging;
 use super::options::Options;
 use super::setup::encryption_key;
 use crate::extensions::UpstreamLimits;
-use crate::gateway::Settings;
+use crate::gateway::{self, Lifetime, Listen, Parent, Settings};
 use crate::store::durable;
 use crate::store::keys::EncryptionKey;
 use crate::store::paths::LatchkeyDirectory;
@@ -58,6 +58,10 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "PORT")]
     listen_port: Option<u16>,
 
+    /// The process that passes a bound socket as standard input; the gateway ends with it
+    #[arg(long, value_name = "PID", hide = true, requires = "latchkey_directory", conflicts_with_all = ["listen_host", "listen_port"])]
+    supervised_by: Option<i32>,
+
     /// Allow every request without an override token while the default permissions file is missing
     #[arg(long)]
     allow_missing_permissions: bool,
@@ -76,10 +80,16 @@ pub(super) fn run(
     if let Some(GatewayCommand::CreateJwt(arguments)) = &arguments.subcommand {
         return create_jwt::run(arguments, options, environment);
     }
+    let lifetime = match arguments.supervised_by {
+        None => Lifetime::UntilSignal,
+        Some(pid) => Lifetime::WithParent(Parent::recognise(pid).ok_or_else(|| {
+            Failure::failed(format_args!("the supervisor (pid={pid}) has ended already"))
+        })?),
+    };
     let (directory, key) = open(options, environment)?;
     let settings = settings(&arguments, options, environment, &directory, &key)?;
     logging::start(options, environment)?;
-    crate::gateway::run(settings).map_err(Failure::failed)
+    gateway::run(settings, lifetime).map_err(Failure::failed)
 }
 
 fn settings(
@@ -107,19 +117,7 @@ fn settings(
         path_from(environment, PERMISSIONS_ROOT)?
     };
     Ok(Settings {
-        listen_host: match (&arguments.listen_host, environment.text(HOST)?) {
-            (Some(host), _) => host.clone(),
-            (None, host) => host.unwrap_or(DEFAULT_HOST).to_owned(),
-        },
-        listen_port: match (arguments.listen_port, environment.text(PORT)?) {
-            (Some(port), _) => port,
-            (None, None) => DEFAULT_PORT,
-            (None, Some(port)) => port.trim().parse().map_err(|_| {
-                Failure::failed(format_args!(
-                    "${PORT} must be a port, 0 to 65535, got '{port}'"
-                ))
-            })?,
-        },
+        listen: listen(arguments, environment)?,
         password,
         signing_key,
         latchkey_directory: directory.root().to_owned(),
@@ -128,6 +126,31 @@ fn settings(
         permissions_root,
         minds_api_limits: minds_api_limits(environment)?,
         builtin_schemas: environment.variable(NO_BUILTIN_SCHEMAS).is_none(),
+    })
+}
+
+fn listen(arguments: &Arguments, environment: &Environment) -> Result<Listen, Failure> {
+    if arguments.supervised_by.is_some() {
+        return gateway::inherited_socket().map(Listen::Socket).map_err(|error| {
+            Failure::failed(format_args!(
+                "--supervised-by is for supervisors, which pass a listening socket as standard input: {error}"
+            ))
+        });
+    }
+    Ok(Listen::On {
+        host: match (&arguments.listen_host, environment.text(HOST)?) {
+            (Some(host), _) => host.clone(),
+            (None, host) => host.unwrap_or(DEFAULT_HOST).to_owned(),
+        },
+        port: match (arguments.listen_port, environment.text(PORT)?) {
+            (Some(port), _) => port,
+            (None, None) => DEFAULT_PORT,
+            (None, Some(port)) => port.trim().parse().map_err(|_| {
+                Failure::failed(format_args!(
+                    "${PORT} must be a port, 0 to 65535, got '{port}'"
+                ))
+            })?,
+        },
     })
 }
 

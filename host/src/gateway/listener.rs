@@ -5,6 +5,8 @@ use std::net::SocketAddr;
 
 use tokio::net::TcpListener;
 
+use super::Listen;
+
 /// The gateway cannot listen.
 #[derive(Debug, thiserror::Error)]
 pub enum BindError {
@@ -17,6 +19,8 @@ pub enum BindError {
         address.port(), address.ip()
     )]
     InUse { address: SocketAddr },
+    #[error("the socket that the supervisor passed cannot be used: {0}")]
+    Inherited(#[source] io::Error),
     #[error("cannot listen on {address}: {source}")]
     Other {
         address: SocketAddr,
@@ -24,10 +28,20 @@ pub enum BindError {
     },
 }
 
+/// The sockets to accept from.
+pub(super) async fn listen(listen: Listen) -> Result<Vec<TcpListener>, BindError> {
+    match listen {
+        Listen::On { host, port } => bind(&host, port).await,
+        Listen::Socket(listener) => TcpListener::from_std(listener)
+            .map(|listener| vec![listener])
+            .map_err(BindError::Inherited),
+    }
+}
+
 /// Binds every address of `host`, all on one port.
 ///
 /// An address family that the machine does not have is passed over as long as another one works.
-pub(super) async fn bind(host: &str, port: u16) -> Result<Vec<TcpListener>, BindError> {
+async fn bind(host: &str, port: u16) -> Result<Vec<TcpListener>, BindError> {
     let resolved = tokio::net::lookup_host((host, port))
         .await
         .map_err(|source| BindError::Resolve {

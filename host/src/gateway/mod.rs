@@ -1,6 +1,6 @@
 //! The HTTP server that agents and people talk to.
 //!
-//! A request's way: `server` (accepting) → `connection` (limits) → `guard` (framing) → `guard` (unambiguous framing) → `authentication` (password, override
+//! A request's way: `server` (accepting) → `connection` (limits) → `guard` (unambiguous framing) → `authentication` (password, override
 //! token) → `target` and `headers` (one normalised request) → the permission check → `dispatch` (extensions) and back. Every
 //! decision of contract section 4 is taken here, in its order; everything that a request may *do* is in the extensions.
 
@@ -17,24 +17,25 @@ mod reply;
 mod run;
 mod server;
 mod socket;
+mod supervised;
 mod target;
 
+use std::net::TcpListener;
 use std::path::PathBuf;
 
 use secrecy::SecretString;
 
 pub use self::listener::BindError;
-pub use self::run::{RunError, run};
+pub use self::run::{Lifetime, RunError, raise_open_files_limit, run};
 pub use self::server::{Gateway, GatewayError};
+pub use self::supervised::{Parent, READY, inherited_socket};
 use crate::extensions::UpstreamLimits;
 use crate::store::keys::SigningKey;
 
 /// What a gateway is told at its start.
 #[derive(Debug)]
 pub struct Settings {
-    /// A host name or address, and a port (0: any free one).
-    pub listen_host: String,
-    pub listen_port: u16,
+    pub listen: Listen,
     /// What `X-Latchkey-Gateway-Password` must be; without one every caller is let in.
     pub password: Option<SecretString>,
     /// Verifies override tokens.
@@ -51,4 +52,13 @@ pub struct Settings {
     pub minds_api_limits: UpstreamLimits,
     /// Whether rules may name the scopes and permissions of the catalog without defining them.
     pub builtin_schemas: bool,
+}
+
+/// Where a gateway listens.
+#[derive(Debug)]
+pub enum Listen {
+    /// Every address of a host name, or one address, and a port (0: any free one).
+    On { host: String, port: u16 },
+    /// A socket that is bound already, and does not block.
+    Socket(TcpListener),
 }

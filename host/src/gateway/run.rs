@@ -9,6 +9,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::Settings;
 use super::server::{Gateway, GatewayError};
+use super::supervised::{Parent, report_ready};
 use crate::extensions::ServingThreads;
 
 /// More would cost memory for their instances, and serve nobody: each answers tens of thousands of requests a second.
@@ -29,11 +30,20 @@ pub enum RunError {
     Gateway(#[from] GatewayError),
 }
 
-/// Runs a gateway until SIGINT or SIGTERM, then drains it. Blocks.
+/// What a gateway runs for, and whom it tells that it does.
+#[derive(Clone, Copy, Debug)]
+pub enum Lifetime {
+    /// A person: until a signal.
+    UntilSignal,
+    /// A supervisor: until a signal, or until that process ends.
+    WithParent(Parent),
+}
+
+/// Runs a gateway until SIGINT or SIGTERM or the end of its parent, then drains it. Blocks.
 ///
 /// # Errors
-/// When it cannot start. Once it serves, nothing ends it but a signal.
-pub fn run(settings: Settings) -> Result<(), RunError> {
+/// When it cannot start. Once it serves, nothing else ends it.
+pub fn run(settings: Settings, lifetime: Lifetime) -> Result<(), RunError> {
     raise_open_files_limit();
     let cores = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
     let threads =
@@ -51,10 +61,23 @@ pub fn run(settings: Settings) -> Result<(), RunError> {
             gateway = Gateway::start(settings, threads.handles()) => gateway?,
             () = first_of(&mut interrupt, &mut terminate) => return Ok(()),
         };
-        announce(&gateway.addresses(), asks_for_password);
-        gateway
-            .serve(first_of(&mut interrupt, &mut terminate))
-            .await;
+        let signal = first_of(&mut interrupt, &mut terminate);
+        match lifetime {
+            Lifetime::UntilSignal => {
+                announce(&gateway.addresses(), asks_for_password);
+                gateway.serve(signal).await;
+            }
+            Lifetime::WithParent(parent) => {
+                report_ready();
+                let ended = async {
+                    tokio::select! {
+                        () = signal => {}
+                        () = parent.gone() => tracing::warn!("the supervisor has ended, and the gateway ends with it"),
+                    }
+                };
+                gateway.serve(ended).await;
+            }
+        }
         Ok(())
     });
     // A write to a disk that hangs shall not keep the process.
@@ -62,8 +85,9 @@ pub fn run(settings: Settings) -> Result<(), RunError> {
     outcome
 }
 
-/// Every connection takes file descriptors, and the soft limit is often kept low for programs that cannot use many.
-fn raise_open_files_limit() {
+/// Raises the soft limit of open files to the hard one: every connection takes descriptors, and the soft limit is often kept
+/// low for programs that cannot use many.
+pub fn raise_open_files_limit() {
     let mut limit = getrlimit(Resource::Nofile);
     if limit.current < limit.maximum || limit.maximum.is_none() {
         limit.current = limit.maximum;

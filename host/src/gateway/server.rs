@@ -58,7 +58,7 @@ impl Gateway {
     /// When no address can be bound, or the extensions directory cannot be used.
     pub async fn start(settings: Settings, threads: ServingHandles) -> Result<Self, GatewayError> {
         let latchkey_directory = LatchkeyDirectory::new(&settings.latchkey_directory)?;
-        let listeners = listener::bind(&settings.listen_host, settings.listen_port).await?;
+        let listeners = listener::listen(settings.listen).await?;
         let builtin = if settings.builtin_schemas {
             BuiltinSchemas::standard()
         } else {

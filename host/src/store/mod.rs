@@ -17,6 +17,7 @@ pub mod keys;
 pub mod lock;
 pub mod paths;
 pub mod permissions_file;
+pub mod process;
 mod random;
 pub mod record;
 pub mod stamp;

@@ -82,6 +82,21 @@ impl LatchkeyDirectory {
         self.plugin_data_dir().join("latchkey_forward.json")
     }
 
+    /// Locked by the running supervisor, for as long as it runs.
+    pub fn supervisor_lock(&self) -> PathBuf {
+        self.plugin_data_dir().join("latchkey_forward.lock")
+    }
+
+    /// What a supervisor must find again after a crash: its gateway, and its sessions on agent hosts.
+    pub fn supervisor_memory(&self) -> PathBuf {
+        self.plugin_data_dir().join("latchkey_forward_memory.json")
+    }
+
+    /// What the running supervisor last said about itself.
+    pub fn supervisor_status(&self) -> PathBuf {
+        self.plugin_data_dir().join("latchkey_forward_status.json")
+    }
+
     pub fn pending_requests_dir(&self) -> PathBuf {
         self.root.join("permission_requests").join("v2")
     }

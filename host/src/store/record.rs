@@ -3,12 +3,13 @@
 //! The record has exactly three members: readers of other versions reject a fourth and take the file as absent. A record
 //! proves nothing by itself; its process must exist and show itself as `mngr latchkey forward`.
 
-use std::fs;
+use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::durable::{self, StorageError};
+use super::durable::{self, PRIVATE_FILE, StorageError};
+use super::process::Process;
 
 const SIZE_LIMIT: u64 = 64 * 1024;
 
@@ -32,16 +33,24 @@ impl Record {
 
     /// Whether the process still exists and is a supervisor: the number may have gone to another program.
     pub fn is_alive(&self) -> bool {
-        // Empty for a process that has ended and was not waited for yet.
-        fs::read(format!("/proc/{}/cmdline", self.pid)).is_ok_and(|line| is_supervisor(&line))
+        Process::look_up(self.pid).is_some_and(|process| is_supervisor(&process.command_line))
+    }
+
+    /// Replaces the file at `path`.
+    pub fn save(&self, path: &Path) -> Result<(), StorageError> {
+        let mut text = serde_json::to_vec_pretty(self)
+            .map_err(|error| StorageError::new("write", path, error.into()))?;
+        text.push(b'\n');
+        durable::write(path, &text, PRIVATE_FILE)
     }
 }
 
-/// Whether a command line, its arguments ended by NUL, has the words `mngr`, `latchkey` and `forward` in this order.
-fn is_supervisor(command_line: &[u8]) -> bool {
-    let line = String::from_utf8_lossy(command_line);
+/// Whether a command line has the words `mngr`, `latchkey` and `forward` in this order.
+fn is_supervisor(arguments: &[OsString]) -> bool {
     // A process may have set its title as one string.
-    let mut words = line.split(|character: char| character == '\0' || character.is_whitespace());
+    let line = arguments.join(OsStr::new(" "));
+    let line = line.to_string_lossy();
+    let mut words = line.split_whitespace();
     words.any(|word| word.rsplit('/').next() == Some("mngr"))
         && words.any(|word| word == "latchkey")
         && words.any(|word| word == "forward")
@@ -49,7 +58,13 @@ fn is_supervisor(command_line: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
+
+    fn arguments(line: &str) -> Vec<OsString> {
+        line.split('\0').map(OsString::from).collect()
+    }
 
     #[test]
     fn supervisors_are_recognised_by_their_words() {
@@ -58,7 +73,7 @@ mod tests {
             "/usr/bin/python3\0/opt/bin/mngr\0latchkey\0forward\0--latchkey-directory\0/d\0",
             "mngr latchkey forward",
         ] {
-            assert!(is_supervisor(line.as_bytes()), "{line}");
+            assert!(is_supervisor(&arguments(line)), "{line}");
         }
         for line in [
             "",
@@ -67,7 +82,7 @@ mod tests {
             "mngr\0forward\0latchkey\0",
             "xmngr\0latchkey\0forward\0",
         ] {
-            assert!(!is_supervisor(line.as_bytes()), "{line}");
+            assert!(!is_supervisor(&arguments(line)), "{line}");
         }
     }
 

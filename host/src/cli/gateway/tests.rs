@@ -37,14 +37,18 @@ fn resolve(words: &[&str], variables: &[(&str, &str)], home: &Path) -> Result<Se
         .map_err(|failure| failure.to_string())
 }
 
+fn listens_on(settings: &Settings) -> (&str, u16) {
+    match &settings.listen {
+        Listen::On { host, port } => (host, *port),
+        Listen::Socket(_) => panic!("nobody passed a socket"),
+    }
+}
+
 #[test]
 fn without_anything_the_upstream_defaults_hold() {
     let home = tempfile::tempdir().unwrap();
     let settings = resolve(&[], &[], home.path()).unwrap();
-    assert_eq!(
-        (settings.listen_host.as_str(), settings.listen_port),
-        ("localhost", 1989)
-    );
+    assert_eq!(listens_on(&settings), ("localhost", 1989));
     assert!(settings.password.is_none() && settings.permissions_root.is_none());
     assert_eq!(settings.latchkey_directory, home.path().join(".latchkey"));
     assert_eq!(
@@ -67,7 +71,7 @@ fn a_named_directory_is_wired_as_a_supervisor_would() {
         (DIRECTORY, "/x"),
     ];
     let settings = resolve(&words, &variables, home.path()).unwrap();
-    assert_eq!(settings.listen_port, 0);
+    assert_eq!(listens_on(&settings), ("localhost", 0));
     assert_eq!(settings.latchkey_directory, root);
     assert_eq!(
         settings.default_permissions,
@@ -105,10 +109,7 @@ fn variables_count_and_options_win_over_them() {
         home.path(),
     )
     .unwrap();
-    assert_eq!(
-        (settings.listen_host.as_str(), settings.listen_port),
-        ("127.0.0.1", 4000)
-    );
+    assert_eq!(listens_on(&settings), ("127.0.0.1", 4000));
     assert_eq!(settings.password.unwrap().expose_secret(), "secret");
     assert_eq!(settings.default_permissions, home.path().join("p.json"));
     assert_eq!(settings.permissions_root.as_deref(), Some(Path::new("/r")));
