@@ -1,1 +1,3 @@
 //! Reverse SSH tunnels: `127.0.0.1:1989` on each agent host leads to the gateway.
+
+pub mod known_hosts;
