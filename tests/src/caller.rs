@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256};
 use tokio::net::TcpStream;
 
 use crate::follow::Follow;
-use crate::gateway::Gateway;
+use crate::home::Home;
 use crate::within_patience;
 
 /// Headers that go with every request.
@@ -283,41 +283,54 @@ pub struct Agent {
     pub handle: PathBuf,
     /// Its host's permissions file, which the handle links to.
     pub permissions: PathBuf,
+    /// What it is started with.
+    pub environment: Vec<(String, String)>,
 }
 
 impl Agent {
-    pub(crate) fn register(gateway: &Gateway, name: &str) -> Self {
-        let digest = Sha256::digest(name);
-        let hex: String = digest
-            .iter()
-            .take(16)
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
-        let (id, host_id) = (format!("agent-{hex}"), format!("host-{hex}"));
-        let created = gateway.cli(["create-agent-env"]).expect_success().json();
+    /// Wires up an agent on the host of this name; `bearer` gives a caller with a token.
+    pub(crate) fn register(
+        home: &Home,
+        host: &str,
+        name: &str,
+        bearer: impl FnOnce(&str) -> Caller,
+    ) -> Self {
+        let id = format!("agent-{}", digest(name));
+        let host_id = format!("host-{}", digest(host));
+        let created = home.cli(["create-agent-env"]).expect_success().json();
         let text = |value: &Value| value.as_str().expect("a string").to_owned();
         let handle = text(&created["opaque_permissions_path"]);
-        gateway
-            .cli([
-                "link-permissions",
-                "--host-id",
-                &host_id,
-                "--opaque-path",
-                &handle,
-            ])
+        home.cli([
+            "link-permissions",
+            "--host-id",
+            &host_id,
+            "--opaque-path",
+            &handle,
+        ])
+        .expect_success();
+        home.cli(["register-agent", "--host-id", &host_id, "--agent-id", &id])
             .expect_success();
-        gateway
-            .cli(["register-agent", "--host-id", &host_id, "--agent-id", &id])
-            .expect_success();
+        let environment = created["env"].as_object().expect("an object");
         let token = text(&created["env"]["LATCHKEY_GATEWAY_PERMISSIONS_OVERRIDE"]);
         Self {
-            caller: gateway.with_token(&token),
+            caller: bearer(&token),
             permissions: fs::canonicalize(&handle).expect("the handle leads to a file"),
             handle: Path::new(&handle).to_owned(),
+            environment: environment
+                .iter()
+                .map(|(name, value)| (name.clone(), text(value)))
+                .collect(),
             id,
             host_id,
         }
     }
+}
+
+/// 32 hexadecimal characters, the same for the same name.
+fn digest(name: &str) -> String {
+    let digest = Sha256::digest(name);
+    let first = digest.iter().take(16);
+    first.map(|byte| format!("{byte:02x}")).collect()
 }
 
 impl Deref for Agent {

@@ -100,7 +100,7 @@ impl Gateway {
     /// An agent on a host of its own, wired up as mngr does it: environment, link, registration.
     #[expect(clippy::unused_async, reason = "reads like the other steps of a story")]
     pub async fn agent(&self, name: &str) -> Agent {
-        Agent::register(self, name)
+        Agent::register(&self.home, name, name, |token| self.with_token(token))
     }
 
     /// A bare connection.

@@ -28,13 +28,31 @@ mod compile_cache;
 mod components;
 #[cfg(target_os = "linux")]
 mod crash_points;
+#[cfg(target_os = "linux")]
+pub mod discovery;
 mod follow;
 mod gateway;
 mod home;
 mod message;
+#[cfg(target_os = "linux")]
+mod mngr;
+#[cfg(target_os = "linux")]
+mod namespace;
 mod process;
+#[cfg(target_os = "linux")]
+mod process_list;
 mod raw;
 mod requests;
+#[cfg(target_os = "linux")]
+mod resident;
+#[cfg(target_os = "linux")]
+mod ssh_keys;
+#[cfg(target_os = "linux")]
+mod sshd;
+#[cfg(target_os = "linux")]
+mod supervisor;
+#[cfg(target_os = "linux")]
+mod system;
 mod tokens;
 mod upstream;
 mod webdav;
@@ -52,9 +70,23 @@ pub use follow::Follow;
 pub use gateway::{Gateway, GatewayOptions};
 pub use home::{Home, mode, read_json};
 pub use message::Message;
+#[cfg(target_os = "linux")]
+pub use mngr::{Mngr, Start};
+#[cfg(target_os = "linux")]
+pub use namespace::Namespace;
 pub use process::Process;
+#[cfg(target_os = "linux")]
+pub use process_list::{Listed, descendants, is_running, processes, processes_that_name};
 pub use raw::{Raw, RawAnswer};
 pub use requests::{AGENT, ask, share};
+#[cfg(target_os = "linux")]
+pub use resident::{Reply, Resident};
+#[cfg(target_os = "linux")]
+pub use ssh_keys::{KeyKind, SshKey, known_hosts_name};
+#[cfg(target_os = "linux")]
+pub use sshd::{Sshd, SshdOptions};
+#[cfg(target_os = "linux")]
+pub use supervisor::{Supervisor, SupervisorOptions, end_all_of, gateway_of, record};
 pub use tokens::Keys;
 pub use upstream::{
     Authority, Connection, Feed, Gate, KEY, Script, UPSTREAM_KEY, UPSTREAM_URL, Upstream,
@@ -80,11 +112,25 @@ pub async fn within_patience<T>(what: &str, event: impl Future<Output = T>) -> T
 ///
 /// # Panics
 /// When it does not come true within [`PATIENCE`].
-pub async fn eventually(what: &str, mut condition: impl AsyncFnMut() -> bool) {
-    within_patience(what, async {
+pub async fn eventually(what: &str, condition: impl AsyncFnMut() -> bool) {
+    eventually_within(PATIENCE, what, condition).await;
+}
+
+/// The same for what may take longer.
+///
+/// # Panics
+/// When it does not come true within `limit`.
+pub async fn eventually_within(
+    limit: Duration,
+    what: &str,
+    mut condition: impl AsyncFnMut() -> bool,
+) {
+    let polling = async {
         while !condition().await {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
-    })
-    .await;
+    };
+    if tokio::time::timeout(limit, polling).await.is_err() {
+        panic!("{what}: did not happen within {limit:?}");
+    }
 }

@@ -97,6 +97,18 @@ impl Process {
         kill_process(id, signal).expect("the process takes signals");
     }
 
+    /// Sends it a signal unless it has ended.
+    pub fn signal_if_alive(&mut self, signal: Signal) {
+        if self.has_ended().is_none() {
+            self.signal(signal);
+        }
+    }
+
+    /// How it ended, if it has.
+    pub fn has_ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().expect("a child can be looked at")
+    }
+
     /// Awaits its end.
     pub async fn ended(&mut self) -> ExitStatus {
         within_patience("the process ends", self.child.wait())
