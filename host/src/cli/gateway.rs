@@ -88,7 +88,10 @@ pub(super) fn run(
     };
     let (directory, key) = open(options, environment)?;
     let settings = settings(&arguments, options, environment, &directory, &key)?;
-    logging::start(options, environment)?;
+    let _log = match lifetime {
+        Lifetime::UntilSignal => logging::start(options, environment)?,
+        Lifetime::WithParent(_) => logging::start_supervised(options, environment)?,
+    };
     gateway::run(settings, lifetime).map_err(Failure::failed)
 }
 

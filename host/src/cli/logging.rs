@@ -1,60 +1,69 @@
-//! Where the gateway's log goes: to stderr for people, and to a file for programs when one is named.
+//! What the options and variables ask of the log.
 
-use std::fs::OpenOptions;
 use std::io::IsTerminal;
-use std::os::unix::fs::OpenOptionsExt;
-use std::sync::Mutex;
-
-use tracing_subscriber::Layer;
-use tracing_subscriber::filter::{LevelFilter, Targets};
-use tracing_subscriber::layer::SubscriberExt;
-use tracing_subscriber::util::SubscriberInitExt;
+use std::path::PathBuf;
 
 use super::environment::Environment;
 use super::failure::Failure;
 use super::options::Options;
-use crate::store::durable::{PRIVATE_FILE, StorageError};
+use crate::logging::console::wants_colour;
+use crate::logging::{LogGuard, Output, Wishes};
+use crate::store::paths::LatchkeyDirectory;
 
-/// Starts logging for the rest of the process.
-pub(super) fn start(options: &Options, environment: &Environment) -> Result<(), Failure> {
-    let ours = match (options.quiet, options.verbose) {
-        (true, _) => LevelFilter::OFF,
-        (false, 0) => LevelFilter::INFO,
-        (false, 1) => LevelFilter::DEBUG,
-        (false, _) => LevelFilter::TRACE,
-    };
-    let console = tracing_subscriber::fmt::layer()
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_filter(levels(ours));
-    let file = match &options.log_file {
-        None => None,
-        Some(path) => {
-            let path = environment.expand(path)?;
-            let file = OpenOptions::new()
-                .create(true)
-                .append(true)
-                .mode(PRIVATE_FILE)
-                .open(&path)
-                .map_err(|source| {
-                    Failure::failed(StorageError::new("write the log file", &path, source))
-                })?;
-            let layer = tracing_subscriber::fmt::layer()
-                .json()
-                .with_writer(Mutex::new(file));
-            Some(layer.with_filter(levels(ours.max(LevelFilter::INFO))))
-        }
-    };
-    tracing_subscriber::registry()
-        .with(console)
-        .with(file)
-        .try_init()
-        .map_err(|error| Failure::failed(format_args!("cannot start logging: {error}")))
+const LEVELS: &str = "RUST_LOG";
+
+/// Starts logging for the rest of the process: to stderr for people, and to `--log-file`.
+pub(super) fn start(options: &Options, environment: &Environment) -> Result<LogGuard, Failure> {
+    start_console(options, environment, None)
 }
 
-/// `ours` for this program; of the libraries only what is wrong.
-fn levels(ours: LevelFilter) -> Targets {
-    Targets::new()
-        .with_default(ours.min(LevelFilter::WARN))
-        .with_target("mngr_latchkey", ours)
+/// The same for the supervisor of `directory`, which keeps a log there too.
+pub(super) fn start_supervisor(
+    options: &Options,
+    environment: &Environment,
+    directory: &LatchkeyDirectory,
+) -> Result<LogGuard, Failure> {
+    start_console(options, environment, Some(directory.events_log()))
+}
+
+/// The same for a child of a supervisor, which takes the log over from stderr.
+pub(super) fn start_supervised(
+    options: &Options,
+    environment: &Environment,
+) -> Result<LogGuard, Failure> {
+    start_with(Output::Records, options, environment)
+}
+
+fn start_console(
+    options: &Options,
+    environment: &Environment,
+    events: Option<PathBuf>,
+) -> Result<LogGuard, Failure> {
+    let log_file = options.log_file.as_deref();
+    let output = Output::Console {
+        in_colour: wants_colour(
+            std::io::stderr().is_terminal(),
+            environment.variable("NO_COLOR"),
+            environment.variable("TERM"),
+        ),
+        log_file: log_file.map(|path| environment.expand(path)).transpose()?,
+        events,
+    };
+    start_with(output, options, environment)
+}
+
+fn start_with(
+    output: Output,
+    options: &Options,
+    environment: &Environment,
+) -> Result<LogGuard, Failure> {
+    let rust_log = environment
+        .variable(LEVELS)
+        .map(|text| text.to_string_lossy());
+    let wishes = Wishes {
+        quiet: options.quiet,
+        verbose: options.verbose,
+        rust_log: rust_log.as_deref(),
+    };
+    crate::logging::start(output, wishes).map_err(Failure::failed)
 }

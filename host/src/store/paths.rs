@@ -97,6 +97,16 @@ impl LatchkeyDirectory {
         self.plugin_data_dir().join("latchkey_forward_status.json")
     }
 
+    /// The log of the supervisor and its gateway.
+    pub fn events_log(&self) -> PathBuf {
+        self.plugin_data_dir().join("events.jsonl")
+    }
+
+    /// The raw output of a detached supervisor.
+    pub fn forward_log(&self) -> PathBuf {
+        self.plugin_data_dir().join("latchkey_forward.log")
+    }
+
     pub fn pending_requests_dir(&self) -> PathBuf {
         self.root.join("permission_requests").join("v2")
     }
