@@ -1,0 +1,101 @@
+//! How discovery is doing, for people and for `status`.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Serialize, Serializer};
+
+/// How discovery is doing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct DiscoveryStatus {
+    pub observe: ObserveState,
+    /// How many agents are known, each counted once a host.
+    pub agents: usize,
+    /// When mngr last said something.
+    #[serde(serialize_with = "optional_time")]
+    pub last_event_at: Option<Timestamp>,
+}
+
+/// What the process that observes is doing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum ObserveState {
+    Running {
+        #[serde(serialize_with = "time")]
+        since: Timestamp,
+    },
+    /// It ended, and is started again at a time.
+    Waiting {
+        #[serde(serialize_with = "time")]
+        until: Timestamp,
+        /// Why it ended.
+        error: String,
+    },
+    /// There is no mngr; it is looked for from time to time.
+    NotInstalled,
+    /// Not started yet, or ended for good.
+    Stopped,
+}
+
+fn time<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(time)
+}
+
+fn optional_time<S: Serializer>(
+    time: &Option<Timestamp>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    match time {
+        Some(time) => serializer.collect_str(time),
+        None => serializer.serialize_none(),
+    }
+}
+
+/// The status, written by the task that observes and read by anybody.
+#[derive(Debug)]
+pub(super) struct Shared(Mutex<DiscoveryStatus>);
+
+impl Shared {
+    pub(super) fn new() -> Self {
+        Self(Mutex::new(DiscoveryStatus {
+            observe: ObserveState::Stopped,
+            agents: 0,
+            last_event_at: None,
+        }))
+    }
+
+    pub(super) fn get(&self) -> DiscoveryStatus {
+        self.lock().clone()
+    }
+
+    pub(super) fn running(&self) {
+        self.lock().observe = ObserveState::Running {
+            since: Timestamp::now(),
+        };
+    }
+
+    pub(super) fn waiting(&self, wait: Duration, error: String) {
+        let until = Timestamp::now().checked_add(wait).unwrap_or(Timestamp::MAX);
+        self.lock().observe = ObserveState::Waiting { until, error };
+    }
+
+    pub(super) fn not_installed(&self) {
+        self.lock().observe = ObserveState::NotInstalled;
+    }
+
+    pub(super) fn stopped(&self) {
+        self.lock().observe = ObserveState::Stopped;
+    }
+
+    /// mngr said something, and so many agents are known now.
+    pub(super) fn heard(&self, agents: usize) {
+        let mut status = self.lock();
+        status.agents = agents;
+        status.last_event_at = Some(Timestamp::now());
+    }
+
+    fn lock(&self) -> MutexGuard<'_, DiscoveryStatus> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
