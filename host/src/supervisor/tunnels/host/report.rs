@@ -1,0 +1,152 @@
+//! Tells what becomes of a host: to whoever asks for the status, and to the log.
+//!
+//! The log hears of a failure once; while the same one repeats itself, it is for those who look closer.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::watch;
+
+use crate::store::ids::HostId;
+use crate::supervisor::tunnels::status::{Progress, TunnelState};
+use crate::supervisor::tunnels::wanted::Wanted;
+
+/// A host's progress, as its task saw it last.
+#[derive(Clone, Debug)]
+pub(in crate::supervisor::tunnels) struct Shared(Arc<Mutex<Progress>>);
+
+impl Shared {
+    pub(in crate::supervisor::tunnels) fn new(progress: Progress) -> Self {
+        Self(Arc::new(Mutex::new(progress)))
+    }
+
+    pub(in crate::supervisor::tunnels) fn get(&self) -> Progress {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    fn set(&self, progress: Progress) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = progress;
+    }
+}
+
+/// How loudly a failure is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Loudness {
+    /// Nothing helps but the operator.
+    Error,
+    /// Worth knowing.
+    Warning,
+    /// Known already.
+    Debug,
+}
+
+/// Which failure was told last.
+#[derive(Debug, Default)]
+pub(super) struct Told(Option<String>);
+
+impl Told {
+    pub(super) fn loudness(&mut self, state: TunnelState, failure: &str) -> Loudness {
+        if self.0.as_deref() == Some(failure) {
+            return Loudness::Debug;
+        }
+        self.0 = Some(failure.to_owned());
+        if state == TunnelState::Refused {
+            Loudness::Error
+        } else {
+            Loudness::Warning
+        }
+    }
+
+    /// All is well: the next failure is news, even if it is the same.
+    pub(super) fn reset(&mut self) {
+        self.0 = None;
+    }
+}
+
+/// Belongs to the task of one host.
+#[derive(Debug)]
+pub(in crate::supervisor::tunnels) struct Reporter {
+    host: HostId,
+    shared: Shared,
+    changed: watch::Sender<()>,
+    last: Progress,
+    told: Told,
+}
+
+impl Reporter {
+    pub(in crate::supervisor::tunnels) fn new(
+        host: HostId,
+        shared: Shared,
+        changed: watch::Sender<()>,
+    ) -> Self {
+        Self {
+            last: shared.get(),
+            host,
+            shared,
+            changed,
+            told: Told::default(),
+        }
+    }
+
+    /// Tells what is new since the last call.
+    pub(super) fn publish(&mut self, progress: &Progress, wanted: &Wanted) {
+        if *progress == self.last {
+            return;
+        }
+        if progress.last_error_at != self.last.last_error_at
+            && let Some(failure) = &progress.last_error
+        {
+            self.tell_failure(progress, failure, wanted);
+        }
+        if progress.state != self.last.state {
+            self.tell_state(progress, wanted);
+        }
+        self.last = progress.clone();
+        self.shared.set(progress.clone());
+        self.changed.send_replace(());
+    }
+
+    fn tell_failure(&mut self, progress: &Progress, failure: &str, wanted: &Wanted) {
+        let (host, address, agents) = (&self.host, &wanted.ssh, listed(wanted));
+        let next_attempt = progress.next_attempt.map(tracing::field::display);
+        match self.told.loudness(progress.state, failure) {
+            Loudness::Error => {
+                tracing::error!(%host, %address, agents, next_attempt, "the tunnel is refused: {failure}");
+            }
+            Loudness::Warning => {
+                tracing::warn!(%host, %address, agents, next_attempt, "the tunnel fails: {failure}");
+            }
+            Loudness::Debug => {
+                tracing::debug!(%host, %address, agents, next_attempt, "the tunnel still fails: {failure}");
+            }
+        }
+    }
+
+    fn tell_state(&mut self, progress: &Progress, wanted: &Wanted) {
+        let (host, address, agents) = (&self.host, &wanted.ssh, listed(wanted));
+        match progress.state {
+            TunnelState::Up => {
+                self.told.reset();
+                tracing::info!(%host, %address, agents, "the tunnel is up");
+            }
+            TunnelState::Closing => {
+                tracing::info!(%host, %address, agents, "the tunnel closes");
+            }
+            state @ (TunnelState::Waiting
+            | TunnelState::Refused
+            | TunnelState::Connecting
+            | TunnelState::PortHeld) => {
+                tracing::debug!(%host, %address, agents, "the tunnel is {state}");
+            }
+        }
+    }
+}
+
+/// The agents of a host, in one field.
+fn listed(wanted: &Wanted) -> String {
+    let agents = wanted.agents();
+    let ids: Vec<&str> = agents.iter().map(|agent| agent.as_str()).collect();
+    ids.join(" ")
+}
