@@ -2,4 +2,5 @@
 
 pub mod algorithms;
 pub mod known_hosts;
+pub mod predecessor;
 pub mod private_key;
