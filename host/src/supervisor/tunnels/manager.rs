@@ -49,8 +49,8 @@ struct Tunnels {
 #[derive(Default)]
 struct Registry {
     hosts: HashMap<HostId, Entry>,
-    /// An agent lives on one host.
-    homes: HashMap<AgentId, HostId>,
+    /// Where each agent is; one host, as a rule.
+    homes: HashMap<AgentId, Vec<HostId>>,
     closed: bool,
 }
 
@@ -91,16 +91,12 @@ impl TunnelManager {
     /// Sees to it that the host listens on the remote port for this agent, from now on until the agent is removed.
     ///
     /// Repeating a call changes nothing. Another address for a host replaces its connection at once, another target for a
-    /// port replaces the forward; both for all agents of the host. An agent that was on another host has moved. After
-    /// [`close`](Self::close) the call does nothing.
+    /// port replaces the forward; both for all agents of the host. After [`close`](Self::close) the call does nothing.
     pub fn forward(&self, agent: AgentId, host: HostId, ssh: SshInfo, forward: Forward) {
         let mut registry = self.shared.registry();
         if registry.closed {
             tracing::debug!(%agent, %host, "no tunnel any more: all are closed");
             return;
-        }
-        if registry.homes.get(&agent).is_some_and(|home| *home != host) {
-            registry.release(&agent);
         }
         let changed = match registry.hosts.get(&host) {
             Some(entry) => entry
@@ -114,7 +110,10 @@ impl TunnelManager {
                 true
             }
         };
-        registry.homes.insert(agent, host);
+        let homes = registry.homes.entry(agent).or_default();
+        if !homes.contains(&host) {
+            homes.push(host);
+        }
         drop(registry);
         if changed {
             self.shared.changed.send_replace(());
@@ -125,7 +124,17 @@ impl TunnelManager {
     ///
     /// A forward that no other agent needs is cancelled; with its last one a host's connection is closed.
     pub fn remove_agent(&self, agent: &AgentId) -> usize {
-        let released = self.shared.registry().release(agent);
+        let released = self.shared.registry().release(agent, |_| true);
+        self.tell_of(released)
+    }
+
+    /// The same on one host alone, for an agent that may be on another by now.
+    pub fn remove_agent_from(&self, agent: &AgentId, host: &HostId) -> usize {
+        let released = self.shared.registry().release(agent, |home| home == host);
+        self.tell_of(released)
+    }
+
+    fn tell_of(&self, released: usize) -> usize {
         if released > 0 {
             self.shared.changed.send_replace(());
         }
@@ -240,17 +249,22 @@ fn retire(tunnels: &Weak<Tunnels>, host: &HostId) -> bool {
 }
 
 impl Registry {
-    fn release(&mut self, agent: &AgentId) -> usize {
-        let entry = self
-            .homes
-            .remove(agent)
-            .and_then(|home| self.hosts.get(&home));
+    fn release(&mut self, agent: &AgentId, from: impl Fn(&HostId) -> bool) -> usize {
+        let Some(homes) = self.homes.get_mut(agent) else {
+            return 0;
+        };
         let mut released = 0;
-        if let Some(entry) = entry {
-            entry.wanted.send_if_modified(|wanted| {
-                released = wanted.remove(agent);
-                released > 0
-            });
+        for host in homes.extract_if(.., |host| from(host)) {
+            if let Some(entry) = self.hosts.get(&host) {
+                entry.wanted.send_if_modified(|wanted| {
+                    let count = wanted.remove(agent);
+                    released += count;
+                    count > 0
+                });
+            }
+        }
+        if homes.is_empty() {
+            self.homes.remove(agent);
         }
         released
     }

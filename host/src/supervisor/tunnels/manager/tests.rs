@@ -199,17 +199,19 @@ async fn another_target_replaces_the_forward_on_the_same_connection() {
 }
 
 #[tokio::test]
-async fn an_agent_that_turns_up_on_another_host_has_moved() {
+async fn an_agent_on_two_hosts_leaves_one_of_them_or_both() {
     let script = Script::new();
     let manager = manager(&script);
-    manager.forward(agent(1), host(1), address(22), to(4000));
+    for number in 1..=3 {
+        manager.forward(agent(1), host(number), address(22), to(4000));
+    }
     until_up(&manager).await;
-    manager.forward(agent(1), host(2), address(23), to(4000));
-    until(&manager, "it is on two hosts", |hosts| {
-        hosts.len() == 1 && hosts[0].host == host(2)
-    })
-    .await;
-    assert!(script.link(0).is_closed());
+    assert_eq!(manager.remove_agent_from(&agent(1), &host(2)), 1);
+    assert_eq!(manager.remove_agent_from(&agent(1), &host(2)), 0);
+    until(&manager, "two are left", |hosts| hosts.len() == 2).await;
+    assert_eq!(manager.remove_agent(&agent(1)), 2);
+    until(&manager, "none is left", <[_]>::is_empty).await;
+    assert!(script.links().iter().all(Played::is_closed));
 }
 
 #[tokio::test]
