@@ -2,7 +2,7 @@
 //!
 //! Nothing of a record reaches a terminal but what can be printed on one line: every control character becomes a space, and
 //! so does what reverses the direction of text. Whatever wrote the message, a guest, a server or a child, it can neither
-//! command the terminal nor make up a line.
+//! command the terminal nor make up a line. Colours of its own are left out whole.
 
 use std::ffi::OsStr;
 use std::fmt::{self, Write as _};
@@ -77,13 +77,25 @@ impl fmt::Display for Printable<'_> {
         while let Some(position) = rest.find(is_command) {
             let (fine, command) = rest.split_at(position);
             formatter.write_str(fine)?;
-            formatter.write_char(' ')?;
-            let mut characters = command.chars();
-            characters.next();
-            rest = characters.as_str();
+            rest = match without_style(command) {
+                Some(rest) => rest,
+                None => {
+                    formatter.write_char(' ')?;
+                    let mut characters = command.chars();
+                    characters.next();
+                    characters.as_str()
+                }
+            };
         }
         formatter.write_str(rest)
     }
+}
+
+/// What stands behind a control sequence at the beginning of `text`: such are the colours of other programs.
+fn without_style(text: &str) -> Option<&str> {
+    let sequence = text.strip_prefix("\u{1b}[")?;
+    let rest = sequence.trim_start_matches(|c: char| matches!(c, ' '..='?'));
+    rest.strip_prefix(|c: char| matches!(c, '@'..='~'))
 }
 
 fn is_command(character: char) -> bool {
@@ -167,7 +179,7 @@ mod tests {
 
     #[test]
     fn nothing_of_a_record_commands_the_terminal() {
-        let evil = "a\u{1b}[2J\r\nb\u{7}\u{9b}31m\u{202e}c\u{2028}d\u{0}";
+        let evil = "\u{1b}[1;33ma\u{1b}[0m\r\nb\u{7}\u{9b}31m\u{202e}c\u{1b}]0;d\u{0}\u{2028}\u{1b}[3\u{1b}";
         let mut record = Record::now(Level::INFO, evil, evil);
         record.set(evil, evil);
         let line = line(&record, false);
@@ -176,7 +188,7 @@ mod tests {
             Some(line.len() - 1),
             "one line, and nothing but that: {line:?}"
         );
-        assert!(line.contains("a [2J  b  31m c d"), "{line:?}");
+        assert!(line.contains("a  b  31m c ]0;d   [3 "), "{line:?}");
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! made again when it is deleted or moved away. It grows to a limit where one is given, and is then renamed (`rotation`).
 //!
 //! What cannot be written (a full disk, a directory in the way) is dropped and counted. The trouble is told on the console
-//! once, the count stands in the file as soon as it takes records again; nothing is ever waited for, and nothing ends.
+//! once, and the count stands in the file as soon as it takes records again; nothing is ever waited for, and nothing ends.
 
 mod rotation;
 
@@ -95,8 +95,10 @@ impl LogFile {
     /// `count` is what is lost with the line.
     fn append_or_count(&mut self, line: &[u8], count: u64) {
         if let Err(error) = self.append(line) {
+            if self.lost == 0 {
+                self.complain(error);
+            }
             self.lost += count;
-            self.complain(error);
         }
     }
 

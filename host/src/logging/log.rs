@@ -27,6 +27,7 @@ pub struct Log {
     sinks: Arc<[Sink]>,
 }
 
+#[derive(Clone)]
 pub(super) struct Sink {
     pub filter: Filter,
     pub form: Form,
@@ -34,10 +35,17 @@ pub(super) struct Sink {
 }
 
 impl Log {
-    /// The first sinks are closed last: they are told of the trouble of the others.
+    /// The first sink is stderr, which is told of the trouble of the others.
     pub(super) fn new(sinks: Vec<Sink>) -> Self {
         Self {
             sinks: sinks.into(),
+        }
+    }
+
+    /// The same log without stderr.
+    pub(super) fn files(&self) -> Self {
+        Self {
+            sinks: self.sinks.iter().skip(1).cloned().collect(),
         }
     }
 
@@ -83,9 +91,14 @@ impl Log {
     }
 
     fn close(&self) {
-        for sink in self.sinks.iter().rev() {
-            sink.queue.close(Instant::now() + FLUSH_PATIENCE);
+        let Some((stderr, files)) = self.sinks.split_first() else {
+            return;
+        };
+        let deadline = Instant::now() + FLUSH_PATIENCE;
+        for sink in files {
+            sink.queue.close(deadline);
         }
+        stderr.queue.close(Instant::now() + FLUSH_PATIENCE);
     }
 }
 

@@ -15,6 +15,7 @@ pub mod file;
 pub mod filter;
 mod layer;
 mod log;
+mod panics;
 mod queue;
 pub mod record;
 mod start;

@@ -12,6 +12,7 @@ use super::file::{Complaints, LogFile, Rotation};
 use super::filter::{Filter, Levels, Wishes};
 use super::layer::RecordLayer;
 use super::log::{Log, LogGuard, Sink};
+use super::panics;
 use super::queue::Queue;
 use super::record::Record;
 use crate::store::durable::StorageError;
@@ -53,6 +54,7 @@ pub fn start(output: Output, wishes: Wishes<'_>) -> Result<LogGuard, StartError>
     tracing_subscriber::registry()
         .with(RecordLayer::new(guard.log().clone()))
         .try_init()?;
+    panics::record(guard.log().files());
     if let Some(warning) = warning {
         tracing::warn!("{warning}");
     }
@@ -111,4 +113,76 @@ fn stderr(form: Form, filter: Filter) -> io::Result<Sink> {
         form,
         queue,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use tracing::Level;
+
+    use super::*;
+
+    fn log(output: Output, wishes: Wishes<'_>) -> LogGuard {
+        LogGuard::new(Log::new(sinks(output, Levels::new(wishes)).unwrap()))
+    }
+
+    #[test]
+    fn files_have_what_was_submitted_when_the_guard_is_dropped() {
+        let directory = tempfile::tempdir().unwrap();
+        let [named, events] = ["named", "events.jsonl"].map(|name| directory.path().join(name));
+        let guard = log(
+            Output::Console {
+                in_colour: false,
+                log_file: Some(named.clone()),
+                events: Some(events.clone()),
+            },
+            Wishes {
+                quiet: true,
+                ..Wishes::default()
+            },
+        );
+        let mut expected = Vec::new();
+        std::thread::scope(|scope| {
+            for number in 0..4_u64 {
+                let log = guard.log();
+                scope.spawn(move || {
+                    for _ in 0..250 {
+                        let mut record = Record::now(Level::INFO, "extension.x", "hello");
+                        record.set("number", number);
+                        log.submit(&record);
+                    }
+                });
+            }
+        });
+        for record in [
+            Record::now(Level::WARN, "russh::client", "odd"),
+            Record::now(Level::INFO, "russh::client", "not wanted"),
+            Record::now(Level::DEBUG, "mngr_latchkey::gateway", "not wanted"),
+        ] {
+            guard.log().submit(&record);
+            expected.push(record);
+        }
+        drop(guard);
+        let [named, events] = [named, events].map(|path| std::fs::read(path).unwrap());
+        assert!(named == events, "the files differ");
+        let records: Vec<Record> = named
+            .split(|&byte| byte == b'\n')
+            .filter(|line| !line.is_empty())
+            .map(|line| Record::parse(line).expect("a record"))
+            .collect();
+        assert_eq!(records.len(), 1001);
+        assert_eq!(records.last(), expected.first());
+    }
+
+    #[test]
+    fn a_supervised_child_writes_whatever_its_supervisor_may_want() {
+        let wishes = Wishes {
+            verbose: 1,
+            rust_log: Some("off,library=trace"),
+            ..Wishes::default()
+        };
+        let guard = log(Output::Records, wishes);
+        assert!(guard.log().wants("mngr_latchkey::gateway", Level::DEBUG));
+        assert!(guard.log().wants("library", Level::TRACE));
+        assert!(!guard.log().wants("russh", Level::INFO));
+    }
 }
