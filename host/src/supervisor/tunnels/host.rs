@@ -19,7 +19,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use super::backoff;
 use super::link::{Connector, Forward, ForwardFailure, Link, OpenFailure, Verdict};
-use super::predecessor::Ending;
+use super::predecessor::{Ending, Reason};
 use super::sessions::PredecessorStore;
 use super::wanted::Wanted;
 use crate::store::ids::HostId;
@@ -177,7 +177,8 @@ impl<C: Connector> Task<C> {
         if self.job.is_some() {
             return None;
         }
-        match self.machine.next(Moment::now(), &self.wanted.borrow()) {
+        let step = self.machine.next(Moment::now(), &self.wanted.borrow());
+        match step {
             Step::Rest(until) => return until,
             Step::Open => self.job = Some(self.open()),
             Step::Look => self.job = Some(self.look()),
@@ -347,7 +348,11 @@ async fn free<C: Connector>(
         Ok(Ending::Absent) => Freed::No,
         Ok(Ending::Kept(reason)) => {
             tracing::debug!(%host, remote_port, "our last session on the host was not ended: {reason}");
-            Freed::No
+            if reason == Reason::Survives {
+                Freed::Unknown
+            } else {
+                Freed::No
+            }
         }
         Err(error) => {
             tracing::debug!(%host, remote_port, "it is unknown who holds the port: {error}");

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::watch;
 
 use crate::store::ids::HostId;
-use crate::supervisor::tunnels::status::{Progress, TunnelState};
+use crate::supervisor::tunnels::status::{Progress, TunnelState, Verified};
 use crate::supervisor::tunnels::wanted::Wanted;
 
 /// A host's progress, as its task saw it last.
@@ -33,7 +33,7 @@ impl Shared {
 
 /// How loudly a failure is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Loudness {
+enum Loudness {
     /// Nothing helps but the operator.
     Error,
     /// Worth knowing.
@@ -44,10 +44,10 @@ pub(super) enum Loudness {
 
 /// Which failure was told last.
 #[derive(Debug, Default)]
-pub(super) struct Told(Option<String>);
+struct Told(Option<String>);
 
 impl Told {
-    pub(super) fn loudness(&mut self, state: TunnelState, failure: &str) -> Loudness {
+    fn loudness(&mut self, state: TunnelState, failure: &str) -> Loudness {
         if self.0.as_deref() == Some(failure) {
             return Loudness::Debug;
         }
@@ -59,9 +59,9 @@ impl Told {
         }
     }
 
-    /// All is well: the next failure is news, even if it is the same.
-    pub(super) fn reset(&mut self) {
-        self.0 = None;
+    /// All is well: the next failure is news, even if it is the same. Whether one was told.
+    fn reset(&mut self) -> bool {
+        self.0.take().is_some()
     }
 }
 
@@ -103,6 +103,9 @@ impl Reporter {
         if progress.state != self.last.state {
             self.tell_state(progress, wanted);
         }
+        if progress.state == TunnelState::Up {
+            self.tell_recovery(progress, wanted);
+        }
         self.last = progress.clone();
         self.shared.set(progress.clone());
         self.changed.send_replace(());
@@ -124,11 +127,22 @@ impl Reporter {
         }
     }
 
-    fn tell_state(&mut self, progress: &Progress, wanted: &Wanted) {
+    /// Nobody can tell better than a probe; where the host forbids them, the connection has to do.
+    fn tell_recovery(&mut self, progress: &Progress, wanted: &Wanted) {
+        let (host, address) = (&self.host, &wanted.ssh);
+        if progress.last_verified != self.last.last_verified {
+            if self.told.reset() {
+                tracing::info!(%host, %address, "requests reach the gateway again");
+            }
+        } else if progress.verified == Verified::NotPermitted {
+            self.told.reset();
+        }
+    }
+
+    fn tell_state(&self, progress: &Progress, wanted: &Wanted) {
         let (host, address, agents) = (&self.host, &wanted.ssh, listed(wanted));
         match progress.state {
             TunnelState::Up => {
-                self.told.reset();
                 tracing::info!(%host, %address, agents, "the tunnel is up");
             }
             TunnelState::Closing => {
@@ -149,4 +163,24 @@ fn listed(wanted: &Wanted) -> String {
     let agents = wanted.agents();
     let ids: Vec<&str> = agents.iter().map(|agent| agent.as_str()).collect();
     ids.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_is_told_once_until_it_is_another_or_all_was_well() {
+        use Loudness::{Debug, Error, Warning};
+        let mut told = Told::default();
+        let mut waiting = |failure| told.loudness(TunnelState::Waiting, failure);
+        assert_eq!(
+            ["a", "a", "a", "b", "b", "a"].map(&mut waiting),
+            [Warning, Debug, Debug, Warning, Debug, Warning]
+        );
+        assert!(told.reset());
+        assert!(!told.reset());
+        assert_eq!(told.loudness(TunnelState::Refused, "a"), Error);
+        assert_eq!(told.loudness(TunnelState::Refused, "a"), Debug);
+    }
 }
