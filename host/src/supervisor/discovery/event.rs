@@ -99,6 +99,21 @@ pub(super) struct Failure {
     pub(super) message: String,
 }
 
+impl Failure {
+    /// In the same words whichever way mngr tells it: it tells one trouble in several.
+    fn new(source: &str, kind: Option<&str>, message: Option<&str>) -> Self {
+        let message = match (kind, message.filter(|message| !message.is_empty())) {
+            (Some(kind), Some(message)) => format!("{kind}: {message}"),
+            (Some(only), None) | (None, Some(only)) => only.to_owned(),
+            (None, None) => "an error without a message".to_owned(),
+        };
+        Self {
+            source: source.to_owned(),
+            message,
+        }
+    }
+}
+
 /// Why a line, or an element of one, is not used.
 #[derive(Debug, PartialEq, thiserror::Error)]
 pub(super) enum Refusal {
@@ -152,13 +167,17 @@ pub(super) fn parse(line: &[u8]) -> Result<Option<Parsed>, Refusal> {
             host: members.host_id()?,
             ssh: ssh_info(members.0.get("ssh").ok_or(Refusal::Member("ssh"))?)?,
         },
-        "DISCOVERY_ERROR" => Event::Error(Failure {
-            source: members
+        "DISCOVERY_ERROR" => {
+            let source = members
                 .optional_text("provider_name")
-                .map_or_else(|| members.text("source_name"), Ok)?
-                .to_owned(),
-            message: members.text("error_message")?.to_owned(),
-        }),
+                .map_or_else(|| members.text("source_name"), Ok)?;
+            let message = members.text("error_message")?;
+            Event::Error(Failure::new(
+                source,
+                members.optional_text("error_type"),
+                Some(message),
+            ))
+        }
         "DISCOVERY_FULL" => Event::Snapshot(everything(members, line, &mut flaws)?),
         "DISCOVERY_PROVIDER" => Event::Snapshot(of_provider(members, &mut flaws)?),
         _ => return Ok(None),
@@ -285,15 +304,7 @@ fn ssh_info(value: &Value) -> Result<SshInfo, Refusal> {
 
 fn failure(provider: &str, error: &Value) -> Failure {
     let text = |member| error.get(member).and_then(Value::as_str);
-    let message = match (text("type_name"), text("message")) {
-        (Some(kind), Some(message)) if !message.is_empty() => format!("{kind}: {message}"),
-        (Some(only), _) | (None, Some(only)) => only.to_owned(),
-        (None, None) => "an error without a message".to_owned(),
-    };
-    Failure {
-        source: provider.to_owned(),
-        message,
-    }
+    Failure::new(provider, text("type_name"), text("message"))
 }
 
 /// The members of a JSON object.
@@ -370,3 +381,6 @@ impl<'a> Members<'a> {
             })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -250,3 +250,6 @@ impl Known {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
