@@ -16,6 +16,7 @@ mod reverse_proxy;
 mod scenarios;
 mod serving;
 mod upstream;
+mod usage;
 mod wire;
 
 use std::process::ExitCode;
@@ -23,6 +24,7 @@ use std::time::{Duration, Instant};
 
 use self::report::Table;
 use self::scenarios::Effort;
+use self::usage::load_average;
 
 /// Nothing here is handled: what goes wrong ends the run with its message.
 type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
@@ -102,10 +104,4 @@ fn measure(effort: &Effort, wanted: &[String]) -> Outcome<()> {
     );
     print!("{}", Table(rows));
     Ok(())
-}
-
-/// Of the last minute.
-fn load_average() -> Outcome<String> {
-    let averages = std::fs::read_to_string("/proc/loadavg")?;
-    Ok(averages.split(' ').next().unwrap_or_default().to_owned())
 }

@@ -1,7 +1,6 @@
 //! The processes under measurement: gateways, plain servers and short-lived commands, each in a home of its own.
 //!
-//! A process ends with the value that stands for it. What it has used so far is read from `/proc`, so Linux alone is
-//! measured.
+//! A process ends with the value that stands for it.
 
 use std::collections::HashSet;
 use std::net::SocketAddr;
@@ -15,6 +14,7 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, Command};
 
 use crate::Outcome;
+use crate::usage::{Resident, Usage};
 
 /// Longer than any of them takes to start, also where components are compiled on a busy machine.
 const START_DEADLINE: Duration = Duration::from_secs(30);
@@ -204,55 +204,27 @@ impl Server {
         Ok(Self { child, address })
     }
 
-    /// Processor time of all of its threads so far.
-    pub fn cpu_time(&self) -> Outcome<Duration> {
-        let mut total = Duration::ZERO;
-        for thread in std::fs::read_dir(self.proc("task")?)? {
-            // A thread may end while the list is read.
-            let Ok(statistics) = std::fs::read_to_string(thread?.path().join("schedstat")) else {
-                continue;
-            };
-            let running = statistics.split(' ').next().unwrap_or_default();
-            total += Duration::from_nanos(running.parse()?);
-        }
-        Ok(total)
+    fn usage(&self) -> Outcome<Usage> {
+        let id = self.child.id().ok_or("the server has ended")?;
+        Ok(Usage::of(id))
     }
 
-    /// Resident memory in bytes: all of it, and the part that is no file's.
+    /// Processor time of all of its threads so far.
+    pub fn cpu_time(&self) -> Outcome<Duration> {
+        self.usage()?.cpu_time()
+    }
+
     pub fn resident(&self) -> Outcome<Resident> {
-        let status = std::fs::read_to_string(self.proc("status")?)?;
-        let field = |name: &str| {
-            status
-                .lines()
-                .find_map(|line| line.strip_prefix(name)?.strip_suffix("kB"))
-                .and_then(|kilobytes| kilobytes.trim().parse::<u64>().ok())
-                .map(|kilobytes| kilobytes * 1024)
-                .ok_or_else(|| format!("/proc knows no {name}"))
-        };
-        Ok(Resident {
-            total: field("VmRSS:")?,
-            anonymous: field("RssAnon:")?,
-        })
+        self.usage()?.resident()
     }
 
     /// How many files it has open now.
     pub fn open_files(&self) -> Outcome<u64> {
-        Ok(std::fs::read_dir(self.proc("fd")?)?.count() as u64)
+        self.usage()?.open_files()
     }
 
     pub async fn stop(mut self) -> Outcome<()> {
         self.child.kill().await?;
         Ok(())
     }
-
-    fn proc(&self, name: &str) -> Outcome<PathBuf> {
-        let id = self.child.id().ok_or("the server has ended")?;
-        Ok(PathBuf::from(format!("/proc/{id}/{name}")))
-    }
-}
-
-#[derive(Clone, Copy)]
-pub struct Resident {
-    pub total: u64,
-    pub anonymous: u64,
 }

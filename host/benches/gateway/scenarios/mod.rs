@@ -9,8 +9,9 @@ mod starts;
 use std::time::Duration;
 
 use crate::Outcome;
-use crate::process::{Home, Resident, Server};
+use crate::process::{Home, Server};
 use crate::report::Row;
+use crate::usage::Resident;
 
 /// How long, how often and how much to measure.
 pub struct Effort {

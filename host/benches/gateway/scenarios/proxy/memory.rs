@@ -7,9 +7,10 @@ use futures::future::try_join_all;
 use super::Stage;
 use super::transfers::{Way, transfer};
 use crate::Outcome;
-use crate::process::{Resident, Server};
+use crate::process::Server;
 use crate::report::{Row, Verdict, megabytes, size};
 use crate::scenarios::{Effort, SETTLE, progress};
+use crate::usage::Resident;
 
 /// In each direction.
 const PARALLEL: usize = 10;
