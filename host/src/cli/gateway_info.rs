@@ -11,7 +11,7 @@ use super::setup::Setup;
 use crate::store::record::Record;
 use crate::store::tokens::gateway_password;
 
-const NOT_RUNNING: &str = "No ``mngr latchkey forward`` supervisor is running for this latchkey directory; \
+pub(super) const NOT_RUNNING: &str = "No ``mngr latchkey forward`` supervisor is running for this latchkey directory; \
     start one with ``mngr latchkey forward`` and ask again.";
 const NOT_BOUND: &str = "The supervisor is running but has not finished binding its gateway port yet; retry in a moment.";
 

@@ -8,8 +8,8 @@ use super::environment::Environment;
 use super::failure::Failure;
 use super::options::Options;
 use super::setup::Setup;
-use crate::store::handles;
 use crate::store::ids::HostId;
+use crate::supervisor::agent_setup::finalize_host_permissions;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -30,7 +30,7 @@ pub(super) fn run(
     let setup = Setup::open(options, environment)?;
     let host = parse_host(&arguments.host_id)?;
     let handle = environment.expand(&arguments.opaque_path)?;
-    handles::link(&setup.directory, &handle, &host).map_err(|error| {
+    finalize_host_permissions(&setup.directory, &handle, &host).map_err(|error| {
         if error.is_usage() {
             Failure::usage(error)
         } else {

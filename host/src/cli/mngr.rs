@@ -14,7 +14,7 @@ use super::failure::Failure;
 /// Names the process and the copies of this program that it has been, so that two copies never pass a command to and fro.
 /// Exec keeps the process's number, so a child that inherits the variable knows that it is not meant.
 const PASSED_BY: &str = "MNGR_LATCHKEY_PASSED_BY";
-const NAME: &str = "mngr";
+pub(super) const NAME: &str = "mngr";
 
 /// How the process was started.
 #[derive(Debug, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 //! stdout carries the result and nothing else; a diagnostic is one line on stderr that starts with `Error: `. Exit codes: 0, 1
 //! for a failure, 2 for a wrong invocation. A closed stdout is no failure: whoever closed it wanted no more.
 //!
-//! Nothing here starts an asynchronous runtime except `gateway`, so that the small commands take milliseconds.
+//! Nothing here starts an asynchronous runtime except `forward`, `gateway` and `supervisor`, so that the small commands take milliseconds.
 
 mod admin_jwt;
 mod completions;
@@ -11,6 +11,7 @@ mod create_agent_env;
 mod create_jwt;
 mod environment;
 mod failure;
+mod forward;
 mod gateway;
 mod gateway_info;
 mod link_permissions;
@@ -22,6 +23,7 @@ mod output;
 mod register_agent;
 mod settings;
 mod setup;
+mod supervisor;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -57,7 +59,9 @@ enum Command {
     AdminJwt,
     /// Print the supervised gateway's URL and password as JSON
     GatewayInfo,
+    Forward(forward::Arguments),
     Gateway(gateway::Arguments),
+    Supervisor(supervisor::Arguments),
     /// Print a completion script for a shell
     Completions(completions::Arguments),
     /// Print a manual page
@@ -68,8 +72,12 @@ enum Command {
 pub fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
     let result = match mngr::Start::recognise(&arguments) {
-        mngr::Start::OwnName => run("mngr-latchkey", arguments),
-        mngr::Start::Plugin => run("mngr latchkey", arguments.into_iter().skip(1).collect()),
+        mngr::Start::OwnName => run("mngr-latchkey", &arguments, &arguments),
+        mngr::Start::Plugin => run(
+            "mngr latchkey",
+            arguments.get(1..).unwrap_or_default(),
+            &arguments,
+        ),
         mngr::Start::OtherCommand => Err(mngr::hand_over(&arguments)),
     };
     match result {
@@ -78,8 +86,8 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// `arguments` starts with the name of the program.
-fn run(program: &'static str, arguments: Vec<OsString>) -> Result<(), Failure> {
+/// `arguments` starts with the name of the program; `words` are the process's own.
+fn run(program: &'static str, arguments: &[OsString], words: &[OsString]) -> Result<(), Failure> {
     let matches = command(program).try_get_matches_from(arguments);
     let cli = match matches.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
@@ -98,6 +106,8 @@ fn run(program: &'static str, arguments: Vec<OsString>) -> Result<(), Failure> {
         Command::RegisterAgent(arguments) => register_agent::run(&arguments, options, &environment),
         Command::AdminJwt => admin_jwt::run(options, &environment),
         Command::GatewayInfo => gateway_info::run(options, &environment),
+        Command::Forward(arguments) => forward::run(&arguments, words, options, &environment),
+        Command::Supervisor(arguments) => supervisor::run(&arguments, options, &environment),
         Command::Gateway(arguments) => gateway::run(arguments, options, &environment),
         Command::Completions(arguments) => completions::run(&arguments),
         Command::Man(arguments) => man::run(&arguments),
@@ -120,7 +130,8 @@ mod tests {
 
     fn message(arguments: &[&str]) -> String {
         let words = std::iter::once("mngr-latchkey").chain(arguments.iter().copied());
-        run("mngr-latchkey", words.map(OsString::from).collect())
+        let words: Vec<_> = words.map(OsString::from).collect();
+        run("mngr-latchkey", &words, &words)
             .unwrap_err()
             .to_string()
     }

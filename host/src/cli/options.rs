@@ -17,7 +17,7 @@ pub(super) struct Options {
     #[arg(long, global = true, value_name = "FILE")]
     pub latchkey_binary: Option<PathBuf>,
 
-    /// Accepted for mngr's sake (human, json or jsonl): each command has one output format
+    /// human, json or jsonl: what status prints; the other commands have one format each
     #[arg(long, global = true, value_name = "FORMAT", default_value = "human", help_heading = COMMON, hide_short_help = true)]
     format: String,
 
@@ -66,6 +66,11 @@ const COMMON: &str = "Options of every mngr command";
 const FORMATS: [&str; 3] = ["human", "json", "jsonl"];
 
 impl Options {
+    /// Whether the result is for a program.
+    pub(super) fn is_json(&self) -> bool {
+        !self.format.eq_ignore_ascii_case("human")
+    }
+
     /// What the parser cannot see by itself.
     pub(super) fn validate(&self) -> Result<(), Failure> {
         if !FORMATS

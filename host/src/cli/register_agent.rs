@@ -7,9 +7,8 @@ use super::failure::Failure;
 use super::link_permissions::parse_host;
 use super::options::Options;
 use super::setup::Setup;
-use crate::store::baseline;
 use crate::store::ids::AgentId;
-use crate::store::permissions_file;
+use crate::supervisor::agent_setup;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -32,7 +31,5 @@ pub(super) fn run(
     let agent = AgentId::parse(&arguments.agent_id).map_err(|error| {
         Failure::usage(format_args!("--agent-id is not a valid agent ID: {error}"))
     })?;
-    let file = setup.directory.host_permissions(&host);
-    permissions_file::edit(&file, |config| baseline::register(config, &agent))
-        .map_err(Failure::failed)
+    agent_setup::register_agent(&setup.directory, &host, &agent).map_err(Failure::failed)
 }

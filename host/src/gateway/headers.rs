@@ -10,7 +10,7 @@ use http::header::{
 
 use crate::extensions::is_permitted_trailer;
 
-pub(super) const PASSWORD: HeaderName = HeaderName::from_static("x-latchkey-gateway-password");
+pub(crate) const PASSWORD: HeaderName = HeaderName::from_static("x-latchkey-gateway-password");
 pub(super) const OVERRIDE: HeaderName =
     HeaderName::from_static("x-latchkey-gateway-permissions-override");
 const ACCOUNT: HeaderName = HeaderName::from_static("x-latchkey-gateway-account");

@@ -1,0 +1,163 @@
+//! The supervisor as a whole process, from its lock to its end.
+//!
+//! Start: ownership of the directory, the gateway, its port in the record, then discovery and tunnels. SIGHUP restarts the
+//! discovery alone. SIGINT and SIGTERM end everything in order, within `SHUTDOWN_DEADLINE`; a second one ends it at once.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sd_notify::NotifyState;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use super::gateway::{GatewaySettings, GatewayStartError, SupervisedGateway};
+use super::memory::Memory;
+use super::ownership::{Ownership, OwnershipError};
+use crate::gateway::raise_open_files_limit;
+use crate::logging::Log;
+use crate::store::durable::StorageError;
+
+/// The port of 127.0.0.1 on an agent host that leads to the gateway.
+pub const AGENT_SIDE_PORT: u16 = 1989;
+
+/// Embedders kill a supervisor that takes ten seconds.
+const SHUTDOWN_DEADLINE: Duration = Duration::from_secs(9);
+
+/// What a supervisor is told at its start.
+#[derive(Clone, Debug)]
+pub struct ForwardSettings {
+    pub gateway: GatewaySettings,
+    /// A path, or a name to look up on PATH.
+    pub mngr_binary: PathBuf,
+    /// Where mngr runs.
+    pub home: PathBuf,
+}
+
+/// Why a supervisor ends with a failure.
+#[derive(Debug, thiserror::Error)]
+pub enum ForwardError {
+    #[error("the asynchronous runtime cannot start: {0}")]
+    Runtime(#[source] io::Error),
+    #[error("signals cannot be received: {0}")]
+    Signals(#[source] io::Error),
+    #[error(transparent)]
+    Ownership(#[from] OwnershipError),
+    #[error(transparent)]
+    Gateway(#[from] GatewayStartError),
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+}
+
+/// Supervises until SIGINT or SIGTERM. Blocks.
+///
+/// # Errors
+/// When it cannot start. Once the gateway has served, nothing else ends it.
+pub fn run(settings: ForwardSettings, log: Log) -> Result<(), ForwardError> {
+    raise_open_files_limit();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(ForwardError::Runtime)?;
+    let outcome = runtime.block_on(async {
+        let mut signals = Signals::new().map_err(ForwardError::Signals)?;
+        let ownership = Ownership::take(&settings.gateway.directory)?;
+        supervise(settings, log, ownership, &mut signals).await
+    });
+    // A name that takes long to resolve shall not keep the process.
+    runtime.shutdown_background();
+    outcome
+}
+
+async fn supervise(
+    settings: ForwardSettings,
+    log: Log,
+    mut ownership: Ownership,
+    signals: &mut Signals,
+) -> Result<(), ForwardError> {
+    let started = tokio::select! {
+        started = start_gateway(&settings.gateway, log) => started.map(Some),
+        () = signals.end() => Ok(None),
+    };
+    let (gateway, memory) = match started {
+        Ok(Some(started)) => started,
+        Ok(None) => return Ok(ownership.release()?),
+        Err(error) => {
+            ownership.release()?;
+            return Err(error);
+        }
+    };
+    ownership.publish_port(Some(gateway.address().port()))?;
+    notify(&[NotifyState::Ready]);
+    announce(gateway.address());
+
+    signals.end_or_reload(|| {}).await;
+
+    notify(&[NotifyState::Stopping]);
+    tracing::info!("stopping; once more ends it at once");
+    let stopping = async { tokio::join!(gateway.stop(),) };
+    tokio::select! {
+        _ = tokio::time::timeout(SHUTDOWN_DEADLINE, stopping) => {}
+        () = signals.end() => tracing::warn!("ending at once"),
+    }
+    Ok(ownership.release()?)
+}
+
+async fn start_gateway(
+    settings: &GatewaySettings,
+    log: Log,
+) -> Result<(SupervisedGateway, Arc<Memory>), ForwardError> {
+    let memory = Arc::new(Memory::load(&settings.directory)?);
+    let gateway = SupervisedGateway::start(settings.clone(), Arc::clone(&memory), log).await?;
+    Ok((gateway, memory))
+}
+
+/// For a service manager, if one waits.
+fn notify(state: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(state) {
+        tracing::debug!("the service manager was not told: {error}");
+    }
+}
+
+fn announce(address: SocketAddr) {
+    tracing::info!(
+        "supervising: agents are found by mngr, and reach the gateway (http://{address}) at 127.0.0.1:{AGENT_SIDE_PORT} on \
+         their hosts; `mngr-latchkey status` shows how they are"
+    );
+}
+
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    fn new() -> io::Result<Self> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    /// Completes at the next signal that asks for the end.
+    async fn end(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+
+    /// The same; calls `reload` at each SIGHUP until then.
+    async fn end_or_reload(&mut self, reload: impl Fn()) {
+        loop {
+            tokio::select! {
+                _ = self.interrupt.recv() => return,
+                _ = self.terminate.recv() => return,
+                _ = self.hangup.recv() => reload(),
+            }
+        }
+    }
+}

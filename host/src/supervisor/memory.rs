@@ -1,0 +1,95 @@
+//! What a supervisor must find again after a crash, durably kept: which process its gateway was, and which sessions on agent
+//! hosts were its own. In a file apart from the record, whose readers know three members and no more.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use serde::{Deserialize, Serialize};
+
+use crate::store::durable::{self, PRIVATE_FILE, StorageError};
+use crate::store::paths::LatchkeyDirectory;
+use crate::store::process::Identity;
+
+const SIZE_LIMIT: u64 = 16 * 1024 * 1024;
+
+/// The file of one supervisor. Every change is on disk when it returns, so it blocks.
+#[derive(Debug)]
+pub struct Memory {
+    path: PathBuf,
+    content: Mutex<Content>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+struct Content {
+    gateway: Option<Identity>,
+}
+
+impl Memory {
+    /// What an earlier supervisor left; nothing when its file cannot be understood, which is as after a clean end.
+    ///
+    /// # Errors
+    /// When there is a file that cannot be read.
+    pub fn load(directory: &LatchkeyDirectory) -> Result<Self, StorageError> {
+        let path = directory.supervisor_memory();
+        let content = durable::read(&path, SIZE_LIMIT)?
+            .and_then(|(text, _)| parse(&path, &text))
+            .unwrap_or_default();
+        Ok(Self {
+            path,
+            content: Mutex::new(content),
+        })
+    }
+
+    pub fn gateway(&self) -> Option<Identity> {
+        self.with(|content| content.gateway)
+    }
+
+    pub fn set_gateway(&self, gateway: Option<Identity>) -> Result<(), StorageError> {
+        self.change(|content| content.gateway = gateway)
+    }
+
+    fn with<T>(&self, look: impl FnOnce(&Content) -> T) -> T {
+        look(&self.content.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Content)) -> Result<(), StorageError> {
+        let mut content = self.content.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = content.clone();
+        change(&mut content);
+        if *content == before {
+            return Ok(());
+        }
+        let text = serde_json::to_vec_pretty(&*content)
+            .map_err(|error| StorageError::new("write", &self.path, error.into()))?;
+        durable::write(&self.path, &text, PRIVATE_FILE)
+    }
+}
+
+fn parse(path: &Path, text: &[u8]) -> Option<Content> {
+    serde_json::from_slice(text)
+        .inspect_err(|error| tracing::warn!("{} is ignored: {error}", path.display()))
+        .ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_kept_is_found_by_the_next_supervisor() {
+        let root = tempfile::tempdir().unwrap();
+        let directory = LatchkeyDirectory::new(root.path()).unwrap();
+        directory.initialise().unwrap();
+        let gateway = Identity {
+            pid: 7,
+            started_at: 9,
+        };
+        let memory = Memory::load(&directory).unwrap();
+        assert_eq!(memory.gateway(), None);
+        memory.set_gateway(Some(gateway)).unwrap();
+        assert_eq!(Memory::load(&directory).unwrap().gateway(), Some(gateway));
+        std::fs::write(directory.supervisor_memory(), "half a li").unwrap();
+        assert_eq!(Memory::load(&directory).unwrap().gateway(), None);
+    }
+}
