@@ -132,7 +132,7 @@ impl Reporter {
         let (host, address) = (&self.host, &wanted.ssh);
         if progress.last_verified != self.last.last_verified {
             if self.told.reset() {
-                tracing::info!(%host, %address, "requests reach the gateway again");
+                tracing::info!(%host, %address, "the trouble is over: requests reach the gateway");
             }
         } else if progress.verified == Verified::NotPermitted {
             self.told.reset();
