@@ -10,6 +10,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use crate::home::Home;
+use crate::process::Process;
 use crate::{PATIENCE, binary};
 
 /// A run to be. It sees no variable of the test's but `PATH`.
@@ -70,6 +71,14 @@ impl Cli {
 
     pub(crate) fn into_command(self) -> Command {
         self.command
+    }
+
+    /// Starts it and lets it run. Needs a tokio runtime.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    pub fn start(self) -> Process {
+        Process::start(self.command)
     }
 
     /// Runs it to its end.

@@ -90,7 +90,7 @@ impl Discovered {
 }
 
 /// `DISCOVERY_FULL`: everything there is, except of `failed` providers.
-pub fn full(agents: &[Discovered], failed: &[&str]) -> Value {
+pub fn full<const N: usize>(agents: [&Discovered; N], failed: &[&str]) -> Value {
     let errors: Map<String, Value> = failed
         .iter()
         .map(|provider| ((*provider).to_owned(), provider_error(provider)))
@@ -98,8 +98,8 @@ pub fn full(agents: &[Discovered], failed: &[&str]) -> Value {
     event(
         "DISCOVERY_FULL",
         json!({
-            "agents": agents.iter().map(Discovered::agent).collect::<Vec<_>>(),
-            "hosts": agents.iter().map(Discovered::host).collect::<Vec<_>>(),
+            "agents": agents.map(Discovered::agent).as_slice(),
+            "hosts": agents.map(Discovered::host).as_slice(),
             "providers": [],
             "error_by_provider_name": errors,
         }),
@@ -107,14 +107,14 @@ pub fn full(agents: &[Discovered], failed: &[&str]) -> Value {
 }
 
 /// `DISCOVERY_PROVIDER` of the newer generation: everything there is of one provider.
-pub fn provider(name: &str, agents: &[Discovered]) -> Value {
+pub fn provider<const N: usize>(name: &str, agents: [&Discovered; N]) -> Value {
     let now = timestamp();
     event(
         "DISCOVERY_PROVIDER",
         json!({
             "provider_name": name,
-            "agents": agents.iter().map(Discovered::agent).collect::<Vec<_>>(),
-            "hosts": agents.iter().map(Discovered::host).collect::<Vec<_>>(),
+            "agents": agents.map(Discovered::agent).as_slice(),
+            "hosts": agents.map(Discovered::host).as_slice(),
             "provider": null,
             "error": null,
             "unknown_host_ids": [],
@@ -127,7 +127,7 @@ pub fn provider(name: &str, agents: &[Discovered]) -> Value {
 
 /// `DISCOVERY_PROVIDER` of one that could not be asked.
 pub fn provider_failed(name: &str) -> Value {
-    let mut event = provider(name, &[]);
+    let mut event = provider(name, []);
     event["error"] = provider_error(name);
     event
 }

@@ -8,7 +8,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::home::Home;
-use crate::process_list;
+use crate::{eventually, process_list};
 
 /// `observe` becomes a `tail`: its number stays the one that was noted. The note is complete once it has its name.
 const SCRIPT: &str = r#"#!/bin/sh
@@ -99,6 +99,16 @@ impl Mngr {
             .filter(|note| note.is_dir())
             .map(|note| Start::read(&note))
             .collect()
+    }
+
+    /// What the latest start notes once `count` of them have been noted.
+    ///
+    /// # Panics
+    /// When that does not happen.
+    pub async fn started(&self, count: usize) -> Start {
+        let what = format!("mngr is started {count} times");
+        eventually(&what, async || self.starts().len() >= count).await;
+        self.starts().pop().expect("it has been started")
     }
 
     /// Ends the running one.
