@@ -42,6 +42,8 @@ pub(super) struct LogFile {
 struct Open {
     file: File,
     identity: (u64, u64),
+    /// What is none, a pipe or a device behind a link, has no size and is never put aside.
+    is_regular: bool,
     size: u64,
 }
 
@@ -118,6 +120,7 @@ impl LogFile {
             self.open = Some(self.opened()?);
         }
         if let (Some(rotation), Some(open)) = (&self.rotation, &self.open)
+            && open.is_regular
             && open.size > 0
             && open.size + length > rotation.bytes
         {
@@ -156,16 +159,19 @@ impl LogFile {
             .custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed())
             .open(&self.path)?;
         let metadata = file.metadata()?;
-        if self.rotation.is_some() && metadata.permissions().mode() & 0o077 != 0 {
-            // Another program's file, perhaps; it is written to all the same.
-            let _ = file.set_permissions(fs::Permissions::from_mode(PRIVATE_FILE));
-        }
-        if metadata.is_file() {
+        let is_regular = metadata.is_file();
+        if is_regular {
             self.ends_within_line = ends_within_line(&self.path, metadata.len());
+        }
+        let is_open_to_others = metadata.permissions().mode() & 0o077 != 0;
+        if is_regular && is_open_to_others && self.rotation.is_some() {
+            // Another user's file, perhaps; it is written to all the same.
+            let _ = file.set_permissions(fs::Permissions::from_mode(PRIVATE_FILE));
         }
         Ok(Open {
             file,
             identity: identity(&metadata),
+            is_regular,
             size: metadata.len(),
         })
     }

@@ -162,15 +162,16 @@ mod tests {
             expected.push(record);
         }
         drop(guard);
-        let [named, events] = [named, events].map(|path| std::fs::read(path).unwrap());
-        assert!(named == events, "the files differ");
-        let records: Vec<Record> = named
-            .split(|&byte| byte == b'\n')
-            .filter(|line| !line.is_empty())
-            .map(|line| Record::parse(line).expect("a record"))
-            .collect();
-        assert_eq!(records.len(), 1001);
-        assert_eq!(records.last(), expected.first());
+        for path in [named, events] {
+            let text = std::fs::read(&path).unwrap();
+            let records: Vec<Record> = text
+                .split(|&byte| byte == b'\n')
+                .filter(|line| !line.is_empty())
+                .map(|line| Record::parse(line).expect("a record"))
+                .collect();
+            assert_eq!(records.len(), 1001, "{}", path.display());
+            assert_eq!(records.last(), expected.first());
+        }
     }
 
     #[test]

@@ -168,6 +168,37 @@ fn a_full_disk_is_told_once_and_stops_nothing() {
     );
 }
 
+fn pipe(directory: &Path) -> PathBuf {
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+    let path = directory.join("pipe");
+    mknodat(CWD, &path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+    path
+}
+
+#[test]
+fn what_is_no_file_is_written_to_and_left_as_it_is() {
+    let directory = tempfile::tempdir().unwrap();
+    let pipe = pipe(directory.path());
+    fs::set_permissions(&pipe, fs::Permissions::from_mode(0o644)).unwrap();
+    // For reading and writing, a pipe opens without the other end.
+    let mut reader = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open(&pipe)
+        .unwrap();
+    let path = directory.path().join("events.jsonl");
+    std::os::unix::fs::symlink(&pipe, &path).unwrap();
+    let rotation = Rotation { bytes: 5, kept: 1 };
+    let mut log = LogFile::rotated(path.clone(), rotation, silent());
+    write(&mut log, &["one", "two", "three"]);
+    let mut read = [0; 14];
+    io::Read::read_exact(&mut reader, &mut read).unwrap();
+    assert_eq!(read, *b"one\ntwo\nthree\n");
+    let mode = fs::metadata(&pipe).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o644, "others may share it");
+    assert_eq!(fs::read_link(&path).unwrap(), pipe);
+}
+
 #[test]
 fn what_the_user_named_and_cannot_be_written_is_refused() {
     let directory = tempfile::tempdir().unwrap();
@@ -180,15 +211,7 @@ fn what_the_user_named_and_cannot_be_written_is_refused() {
     let missing = directory.path().join("missing/log");
     assert!(refused(&missing).contains(missing.to_str().unwrap()));
     assert!(refused(directory.path()).contains("a directory is in the way"));
-    let pipe = directory.path().join("pipe");
-    rustix::fs::mknodat(
-        rustix::fs::CWD,
-        &pipe,
-        rustix::fs::FileType::Fifo,
-        rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR,
-        0,
-    )
-    .unwrap();
+    let pipe = pipe(directory.path());
     assert!(
         refused(&pipe).contains(pipe.to_str().unwrap()),
         "and nobody waits for a reader"
