@@ -79,18 +79,7 @@ impl Child {
         };
         // Before the process, so that its end is not missed.
         let ends_of_children = unix::signal(SignalKind::child()).map_err(failed)?;
-        let mut command = Command::new(program);
-        command
-            .args(["observe", "--discovery-only", "--quiet"])
-            .current_dir(home)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .process_group(0);
-        for name in WITHHELD {
-            command.env_remove(name);
-        }
-        let mut leader = command.spawn().map_err(|source| {
+        let mut leader = command(program, home).spawn().map_err(|source| {
             if let Err(source) = std::fs::read_dir(home) {
                 let path = home.to_owned();
                 return SpawnError::Home { path, source };
@@ -199,6 +188,21 @@ impl Drop for Child {
     }
 }
 
+fn command(program: &Path, home: &Path) -> Command {
+    let mut command = Command::new(program);
+    command
+        .args(["observe", "--discovery-only", "--quiet"])
+        .current_dir(home)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .process_group(0);
+    for name in WITHHELD {
+        command.env_remove(name);
+    }
+    command
+}
+
 /// Waits until the process has ended, without taking note of it on behalf of the system.
 async fn exit(process: Pid, ends_of_children: &mut unix::Signal) {
     let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
@@ -225,3 +229,6 @@ fn watchdog(group: Pid) -> Option<tokio::process::Child> {
         .inspect_err(|error| tracing::debug!("mngr has no watchdog: {error}"))
         .ok()
 }
+
+#[cfg(test)]
+mod tests;

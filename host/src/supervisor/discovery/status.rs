@@ -4,30 +4,27 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 /// How discovery is doing.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DiscoveryStatus {
     pub observe: ObserveState,
     /// How many agents are known, each counted once a host.
     pub agents: usize,
     /// When mngr last said something.
-    #[serde(serialize_with = "optional_time")]
     pub last_event_at: Option<Timestamp>,
 }
 
 /// What the process that observes is doing.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum ObserveState {
     Running {
-        #[serde(serialize_with = "time")]
         since: Timestamp,
     },
     /// It ended, and is started again at a time.
     Waiting {
-        #[serde(serialize_with = "time")]
         until: Timestamp,
         /// Why it ended.
         error: String,
@@ -36,20 +33,6 @@ pub enum ObserveState {
     NotInstalled,
     /// Not started yet, or ended for good.
     Stopped,
-}
-
-fn time<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(time)
-}
-
-fn optional_time<S: Serializer>(
-    time: &Option<Timestamp>,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    match time {
-        Some(time) => serializer.collect_str(time),
-        None => serializer.serialize_none(),
-    }
 }
 
 /// The status, written by the task that observes and read by anybody.
