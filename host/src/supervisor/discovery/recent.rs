@@ -13,7 +13,7 @@ use crate::store::ids::{AgentId, HostId};
 
 /// No snapshot takes longer.
 pub(super) const LONGEST_LOOK: Duration = Duration::from_secs(60 * 60);
-pub(super) const LIMIT: usize = 10_000;
+pub(super) const LIMIT: usize = 4_096;
 
 /// What an event is about.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
