@@ -29,7 +29,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use self::feed::Feed;
-use self::observe::{Observer, Orders};
+use self::observe::{Observer, Order};
 use self::status::Shared;
 pub use self::status::{DiscoveryStatus, ObserveState};
 use crate::store::ids::{AgentId, HostId};
@@ -82,7 +82,7 @@ pub struct ObserveSettings {
 /// Follows mngr's discovery from its start until it is stopped or dropped.
 #[derive(Debug)]
 pub struct Discovery {
-    orders: watch::Sender<Orders>,
+    orders: watch::Sender<Order>,
     shared: Arc<Shared>,
     task: JoinHandle<()>,
 }
@@ -95,7 +95,7 @@ impl Discovery {
             mngr_binary: resolve(&settings.mngr_binary)?,
             home: settings.home,
         };
-        let (orders, ordered) = watch::channel(Orders::default());
+        let (orders, ordered) = watch::channel(Order::Observe);
         let shared = Arc::new(Shared::new());
         let feed = Feed::new(Box::new(handler), Arc::clone(&shared));
         let observer = Observer::new(settings, ordered, feed, Arc::clone(&shared));
@@ -110,12 +110,12 @@ impl Discovery {
     /// the new child's first words are compared with it. Returns before it is done; calls in quick succession may be
     /// done by one restart.
     pub fn restart(&self) {
-        self.orders.send_modify(|orders| orders.restarts += 1);
+        self.orders.send_replace(Order::Observe);
     }
 
     /// Ends the child for good, with everything that it started. When that takes longer than `deadline`, it is killed.
     pub async fn stop(mut self, deadline: Duration) {
-        self.orders.send_modify(|orders| orders.stop = true);
+        self.orders.send_replace(Order::Stop);
         if timeout(deadline, &mut self.task).await.is_err() {
             self.task.abort();
             // Ends at once: what is left is dropped, and dropping kills the child.
@@ -131,7 +131,7 @@ impl Discovery {
 
 impl Drop for Discovery {
     fn drop(&mut self) {
-        self.orders.send_modify(|orders| orders.stop = true);
+        self.orders.send_replace(Order::Stop);
     }
 }
 

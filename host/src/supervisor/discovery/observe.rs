@@ -25,11 +25,12 @@ const SEARCH: Duration = Duration::from_secs(30);
 /// What this program says in mngr's place where it is the only mngr on PATH, with status 1.
 const NO_OTHER_MNGR: &str = "there is no other 'mngr' on PATH";
 
-/// What the owner wants.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Orders {
-    pub(super) restarts: u64,
-    pub(super) stop: bool,
+/// What the owner wants. Each order is carried out, even one that repeats the last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Order {
+    /// Start anew.
+    Observe,
+    Stop,
 }
 
 /// Why there is no process any more.
@@ -43,7 +44,7 @@ enum Ending {
 /// The task.
 pub(super) struct Observer {
     settings: ObserveSettings,
-    orders: watch::Receiver<Orders>,
+    orders: watch::Receiver<Order>,
     view: View,
     backoff: Backoff,
 }
@@ -61,7 +62,7 @@ struct View {
 impl Observer {
     pub(super) fn new(
         settings: ObserveSettings,
-        orders: watch::Receiver<Orders>,
+        orders: watch::Receiver<Order>,
         feed: Feed,
         shared: Arc<Shared>,
     ) -> Self {
@@ -80,7 +81,7 @@ impl Observer {
 
     pub(super) async fn run(mut self) {
         // A restart that was ordered before a start is done by it.
-        while !self.orders.borrow_and_update().stop {
+        while *self.orders.borrow_and_update() == Order::Observe {
             let wait = match self.observe().await {
                 Ending::Ordered => continue,
                 Ending::Died { reason, lasted } => {
@@ -221,7 +222,7 @@ impl View {
 }
 
 /// Waits until something is ordered. The owner never goes without an order.
-async fn order(orders: &mut watch::Receiver<Orders>) {
+async fn order(orders: &mut watch::Receiver<Order>) {
     if orders.changed().await.is_err() {
         std::future::pending().await
     }
