@@ -173,8 +173,7 @@ impl Handler for Events {
 /// However the library's task ends, those who wait for the end learn of it.
 impl Drop for Events {
     fn drop(&mut self) {
-        self.shared
-            .end(Disconnected::Lost("its task ended".to_owned()));
+        self.shared.finish();
     }
 }
 

@@ -12,6 +12,7 @@
 //! path of 100 ms gets 10 MiB/s with it; twice as much would double what a slow reader's channel has in flight ahead of
 //! the others. At most [`QUEUE`] packets of a channel wait in the library.
 
+mod channel;
 mod error;
 mod forwards;
 mod handler;
@@ -32,9 +33,15 @@ use self::forwards::Before;
 use self::handler::Events;
 use self::shared::Shared;
 use super::spill::SpillSpace;
+use super::{probe, remote_command};
 use crate::supervisor::ssh_info::SshInfo;
 
+use self::channel::Kind;
+pub(super) use self::channel::OwnChannel;
+pub(super) use self::error::printable;
 pub(crate) use self::error::{ConnectError, Disconnected, ForwardError};
+pub(crate) use super::probe::ProbeError;
+pub(crate) use super::remote_command::RemoteCommandError;
 
 /// What a host may send on one channel before it is granted more.
 const WINDOW: u32 = 1024 * 1024;
@@ -53,7 +60,7 @@ const LEAVE: Duration = Duration::from_secs(2);
 
 /// An authenticated connection.
 pub(crate) struct Connection {
-    handle: Handle<Events>,
+    handle: Arc<Handle<Events>>,
     shared: Arc<Shared>,
     /// Cuts the wire when the connection is dropped.
     _wire: DropGuard,
@@ -67,7 +74,7 @@ impl Connection {
         let shared = Shared::new(ssh.to_string(), Arc::clone(spill));
         let handle = open::open(ssh, &shared, cut).await?;
         Ok(Self {
-            handle,
+            handle: Arc::new(handle),
             shared,
             _wire: wire,
         })
@@ -118,7 +125,7 @@ impl Connection {
     }
 
     /// Takes leave of the host, for two seconds at most.
-    pub(crate) async fn close(mut self) {
+    pub(crate) async fn close(self) {
         self.shared.end(Disconnected::Closed);
         let leave = async {
             let left = self
@@ -126,11 +133,35 @@ impl Connection {
                 .disconnect(Disconnect::ByApplication, "", "")
                 .await;
             if left.is_ok() {
-                let _ = (&mut self.handle).await;
+                self.shared.finished().await;
             }
         };
         // Whoever does not hear it will see the end of the connection.
         let _ = timeout(LEAVE, leave).await;
+    }
+
+    /// Runs a small command on the host and returns what it prints.
+    pub(crate) async fn run(&self, command: &str) -> Result<String, RemoteCommandError> {
+        remote_command::run(self, command).await
+    }
+
+    /// Sends a request through the tunnel of `remote_port`, from the host to the gateway.
+    pub(crate) async fn probe(&self, remote_port: u16) -> Result<(), ProbeError> {
+        probe::probe(self, remote_port).await
+    }
+
+    /// How many connections to the port came through this very connection; `None` where nothing is forwarded.
+    pub(super) fn arrived(&self, remote_port: u16) -> Option<u64> {
+        self.shared.forwards.arrived(remote_port)
+    }
+
+    pub(super) async fn open_session(&self) -> Result<OwnChannel, russh::Error> {
+        OwnChannel::open(&self.handle, &self.shared, Kind::Session).await
+    }
+
+    /// Has the host connect to its own `127.0.0.1:<port>`.
+    pub(super) async fn open_loopback(&self, port: u16) -> Result<OwnChannel, russh::Error> {
+        OwnChannel::open(&self.handle, &self.shared, Kind::Loopback(port)).await
     }
 
     async fn answer<T>(

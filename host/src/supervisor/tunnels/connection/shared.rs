@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use tokio::sync::{Semaphore, watch};
+use tokio_util::sync::CancellationToken;
 
 use super::error::Disconnected;
 use super::forwards::Forwards;
@@ -23,6 +24,7 @@ pub(super) struct Shared {
     pub(super) channels: Arc<Semaphore>,
     pub(super) spill: Arc<SpillSpace>,
     ended: watch::Sender<Option<Disconnected>>,
+    finished: CancellationToken,
     wear: AtomicU32,
 }
 
@@ -34,6 +36,7 @@ impl Shared {
             channels: Arc::new(Semaphore::new(CHANNELS)),
             spill,
             ended: watch::Sender::new(None),
+            finished: CancellationToken::new(),
             wear: AtomicU32::new(0),
         })
     }
@@ -55,6 +58,17 @@ impl Shared {
             Ok(reason) => reason.clone().unwrap_or(Disconnected::Closed),
             Err(_) => Disconnected::Closed,
         }
+    }
+
+    /// The library's task is gone, and the socket with it.
+    pub(super) fn finish(&self) {
+        self.end(Disconnected::Lost("its task ended".to_owned()));
+        self.finished.cancel();
+    }
+
+    /// Waits until the library's task is gone.
+    pub(super) async fn finished(&self) {
+        self.finished.cancelled().await;
     }
 
     /// One more channel that this side had to close.
