@@ -5,7 +5,7 @@
 //! destroyed. Trouble on mngr's side destroys nobody: what mngr cannot look at is kept, and while there is no mngr at all, so
 //! is everything. Nothing that mngr writes is kept but what is known of the agents.
 //!
-//! A line's way: [`child`] → [`lines`] → [`feed`] → [`event`] → [`known`] → the handler.
+//! A line's way: `child` → `lines` → `feed` → `event` → `known` → the handler.
 
 mod backoff;
 mod child;
@@ -14,6 +14,8 @@ mod feed;
 mod known;
 mod lines;
 mod observe;
+#[cfg(test)]
+mod program;
 mod recent;
 mod report;
 mod sieve;

@@ -82,3 +82,39 @@ impl Shared {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn programs_read_it_as_json() {
+        let shared = Shared::new();
+        let read = |shared: &Shared| serde_json::to_value(shared.get()).unwrap();
+        let stopped = json!({"observe": {"state": "stopped"}, "agents": 0, "last_event_at": null});
+        assert_eq!(read(&shared), stopped);
+        shared.not_installed();
+        assert_eq!(read(&shared)["observe"], json!({"state": "not_installed"}));
+        shared.waiting(Duration::from_secs(1), "it died".into());
+        let waiting = read(&shared);
+        assert_eq!(waiting["observe"]["state"], "waiting");
+        assert_eq!(waiting["observe"]["error"], "it died");
+        shared.running();
+        shared.heard(3);
+        let running = read(&shared);
+        assert_eq!(running["agents"], 3);
+        for time in [
+            &waiting["observe"]["until"],
+            &running["observe"]["since"],
+            &running["last_event_at"],
+        ] {
+            let time = time.as_str().unwrap();
+            assert!(
+                time.parse::<Timestamp>().is_ok() && time.ends_with('Z'),
+                "{time}"
+            );
+        }
+    }
+}

@@ -2,6 +2,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
 
+use super::super::program;
 use super::*;
 
 /// The words of `script`, once it has ended.
@@ -18,10 +19,8 @@ async fn said(script: &Path) -> Vec<String> {
 }
 
 fn script(directory: &Path, body: &str) -> PathBuf {
-    use std::os::unix::fs::PermissionsExt;
     let path = directory.join("mngr");
-    fs::write(&path, format!("#!/bin/sh\n{body}\n")).unwrap();
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    program::write(&path, body);
     path
 }
 

@@ -1,6 +1,5 @@
 use std::fs;
 use std::io;
-use std::os::unix::fs::PermissionsExt;
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -8,7 +7,9 @@ use tempfile::TempDir;
 use tracing::subscriber::DefaultGuard;
 use tracing_subscriber::fmt::MakeWriter;
 
-use super::super::{AgentHandler, DiscoveredAgent, Discovery, DiscoveryStatus, ObserveState};
+use super::super::{
+    AgentHandler, DiscoveredAgent, Discovery, DiscoveryStatus, ObserveState, program,
+};
 use super::*;
 use crate::store::ids::{AgentId, HostId};
 
@@ -51,10 +52,7 @@ impl Stage {
     /// What mngr is to do, in the language of sh. `$FULL` is a snapshot with one agent.
     fn script(&self, body: &str) {
         let path = self.home.path().join("bin-mngr");
-        let new = self.home.path().join("new");
-        fs::write(&new, format!("#!/bin/sh\nFULL='{FULL}'\n{body}\n")).unwrap();
-        fs::set_permissions(&new, fs::Permissions::from_mode(0o755)).unwrap();
-        fs::rename(new, path).unwrap();
+        program::write(&path, &format!("FULL='{FULL}'\n{body}"));
     }
 
     fn start(&self) -> Discovery {
