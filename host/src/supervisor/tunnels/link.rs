@@ -5,12 +5,13 @@ use std::net::SocketAddr;
 use super::predecessor::{Ending, SessionIdentity};
 use crate::supervisor::ssh_info::SshInfo;
 
-/// A port of the agent host's loopback address, and where its connections lead.
+/// A port of the agent host's loopback address, and the gateway that its connections lead to. Anything else than a gateway
+/// would be taken for a tunnel that does not work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Forward {
     /// The port on the agent host's `127.0.0.1`.
     pub remote_port: u16,
-    /// The address on this machine.
+    /// The gateway's address on this machine.
     pub target: SocketAddr,
 }
 

@@ -4,6 +4,7 @@
 //! that one in trouble delays no other and no request ever reaches another host's gateway.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
@@ -19,6 +20,7 @@ use super::host::report::{Reporter, Shared};
 use super::host::{self, Assignment, Means};
 use super::link::{Connector, Forward};
 use super::sessions::PredecessorStore;
+use super::ssh::Ssh;
 use super::status::{HostStatus, Progress};
 use super::wanted::Wanted;
 use crate::store::ids::{AgentId, HostId};
@@ -71,7 +73,19 @@ impl<C: Connector> Launch for Arc<Means<C>> {
 }
 
 impl TunnelManager {
-    pub(super) fn with_connector<C: Connector>(
+    /// No tunnels yet. They live on `runtime`, which has time and I/O.
+    ///
+    /// What an agent sends and nobody here reads yet is kept in unnamed files in `spill_directory`: private to its user, and on
+    /// a disk rather than in memory. `predecessors` allow to free a port that a dead session of ours still holds.
+    pub fn new(
+        runtime: Handle,
+        spill_directory: PathBuf,
+        predecessors: Arc<dyn PredecessorStore>,
+    ) -> Self {
+        Self::with_connector(runtime, Ssh::new(spill_directory), predecessors)
+    }
+
+    fn with_connector<C: Connector>(
         runtime: Handle,
         connector: C,
         predecessors: Arc<dyn PredecessorStore>,
