@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::*;
 
 const BOOT: &str = "01234567-89ab-cdef-0123-456789abcdef";
@@ -108,6 +110,27 @@ fn the_commands_are_one_line_that_every_login_shell_takes_alike() {
         command.ends_with(&format!("' sh 4711 123456 {BOOT} 0035")),
         "{command}"
     );
+}
+
+proptest! {
+    #[test]
+    fn no_answer_of_a_host_becomes_anything_but_numbers_in_a_command(
+        output in prop_oneof![
+            "\\PC*",
+            "(.|\n)*",
+            "mngr-latchkey: session [0-9]{1,12} [0-9$`;'-]{1,22} [0-9a-f-]{35,37}.*",
+            "mngr-latchkey: session [0-9]{1,9} [0-9]{1,19} [0-9a-fA-F']{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f$]{12}\n.*",
+        ]
+    ) {
+        let _ = Ending::parse(&output);
+        if let Ok(identity) = SessionIdentity::parse(&output) {
+            let command = end_command(&identity, 1989);
+            let (_, arguments) = command.rsplit_once('\'').unwrap();
+            let harmless = |c: char| c.is_ascii_hexdigit() || c == '-' || c == ' ';
+            let rest = arguments.strip_prefix(" sh ").unwrap();
+            prop_assert!(rest.chars().all(harmless), "{arguments}");
+        }
+    }
 }
 
 #[cfg(target_os = "linux")]
