@@ -50,15 +50,10 @@ impl Wanted {
         agents
     }
 
-    /// How many agents there are.
-    pub(super) fn agent_count(&self) -> usize {
-        self.agents().len()
-    }
-
     /// Notes that `agent` needs `forward`. Whether anything changed by that.
     pub(super) fn add(&mut self, agent: &AgentId, ssh: &SshInfo, forward: Forward) -> bool {
-        let before_ssh = self.ssh == *ssh;
-        if !before_ssh {
+        let same_address = self.ssh == *ssh;
+        if !same_address {
             self.ssh = ssh.clone();
         }
         let port = self
@@ -74,7 +69,7 @@ impl Wanted {
         if !known {
             port.agents.push(agent.clone());
         }
-        !(before_ssh && same_target && known)
+        !(same_address && same_target && known)
     }
 
     /// Lets go of everything that `agent` needed: the number of forwards.
