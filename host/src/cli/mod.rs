@@ -23,6 +23,7 @@ mod output;
 mod register_agent;
 mod settings;
 mod setup;
+mod status;
 mod supervisor;
 
 use std::ffi::OsString;
@@ -61,6 +62,7 @@ enum Command {
     GatewayInfo,
     Forward(forward::Arguments),
     Gateway(gateway::Arguments),
+    Status(status::Arguments),
     Supervisor(supervisor::Arguments),
     /// Print a completion script for a shell
     Completions(completions::Arguments),
@@ -107,6 +109,7 @@ fn run(program: &'static str, arguments: &[OsString], words: &[OsString]) -> Res
         Command::AdminJwt => admin_jwt::run(options, &environment),
         Command::GatewayInfo => gateway_info::run(options, &environment),
         Command::Forward(arguments) => forward::run(&arguments, words, options, &environment),
+        Command::Status(arguments) => status::run(&arguments, options, &environment),
         Command::Supervisor(arguments) => supervisor::run(&arguments, options, &environment),
         Command::Gateway(arguments) => gateway::run(arguments, options, &environment),
         Command::Completions(arguments) => completions::run(&arguments),

@@ -4,7 +4,7 @@
 //! process is signalled only when it still shows itself as a supervisor.
 
 use std::ffi::OsString;
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::CommandExt;
@@ -25,6 +25,8 @@ const START_DEADLINE: Duration = Duration::from_secs(120);
 /// A supervisor ends within nine seconds.
 const STOP_DEADLINE: Duration = Duration::from_secs(10);
 const KILL_DEADLINE: Duration = Duration::from_secs(5);
+/// Bytes.
+const LOG_LIMIT: u64 = 10_000_000;
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// Why there is no supervisor, or still one.
@@ -220,7 +222,11 @@ fn signal(record: &Record, signal: Signal) -> Result<bool, SupervisorError> {
     }
 }
 
+/// One old log is kept: nobody else ever shortens it.
 fn append_to(path: &Path) -> io::Result<File> {
+    if fs::metadata(path).is_ok_and(|log| log.len() > LOG_LIMIT) {
+        fs::rename(path, path.with_extension("log.old"))?;
+    }
     OpenOptions::new()
         .create(true)
         .append(true)

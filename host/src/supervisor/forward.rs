@@ -10,11 +10,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sd_notify::NotifyState;
+use tokio::runtime::Handle;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use super::discovery::{Discovery, ObserveSettings};
 use super::gateway::{GatewaySettings, GatewayStartError, SupervisedGateway};
+use super::handlers::{DestructionHandler, DiscoveryHandler};
 use super::memory::Memory;
 use super::ownership::{Ownership, OwnershipError};
+use super::status::Sources;
+use super::tunnels::TunnelManager;
 use crate::gateway::raise_open_files_limit;
 use crate::logging::Log;
 use crate::store::durable::StorageError;
@@ -24,6 +29,9 @@ pub const AGENT_SIDE_PORT: u16 = 1989;
 
 /// Embedders kill a supervisor that takes ten seconds.
 const SHUTDOWN_DEADLINE: Duration = Duration::from_secs(9);
+const LAST_DEADLINE: Duration = Duration::from_millis(500);
+const TUNNELS_DEADLINE: Duration = Duration::from_secs(3);
+const OBSERVE_DEADLINE: Duration = Duration::from_secs(5);
 
 /// What a supervisor is told at its start.
 #[derive(Clone, Debug)]
@@ -42,6 +50,8 @@ pub enum ForwardError {
     Runtime(#[source] io::Error),
     #[error("signals cannot be received: {0}")]
     Signals(#[source] io::Error),
+    #[error("the discovery of agents cannot start: {0}")]
+    Discovery(#[source] io::Error),
     #[error(transparent)]
     Ownership(#[from] OwnershipError),
     #[error(transparent)]
@@ -65,8 +75,8 @@ pub fn run(settings: ForwardSettings, log: Log) -> Result<(), ForwardError> {
         let ownership = Ownership::take(&settings.gateway.directory)?;
         supervise(settings, log, ownership, &mut signals).await
     });
-    // A name that takes long to resolve shall not keep the process.
-    runtime.shutdown_background();
+    // What was cut short is dropped, which kills children; a name that takes long to resolve shall not keep the process.
+    runtime.shutdown_timeout(LAST_DEADLINE);
     outcome
 }
 
@@ -92,11 +102,52 @@ async fn supervise(
     notify(&[NotifyState::Ready]);
     announce(gateway.address());
 
-    signals.end_or_reload(|| {}).await;
+    let tunnels = TunnelManager::new(
+        Handle::current(),
+        settings.gateway.directory.plugin_data_dir(),
+        memory,
+    );
+    let handlers = (
+        DiscoveryHandler::new(tunnels.clone(), AGENT_SIDE_PORT, gateway.address()),
+        DestructionHandler::new(tunnels.clone()),
+    );
+    let observe = ObserveSettings {
+        mngr_binary: settings.mngr_binary,
+        home: settings.home,
+    };
+    let discovery = match Discovery::start(observe, handlers) {
+        Ok(discovery) => discovery,
+        Err(error) => {
+            gateway.stop().await;
+            ownership.release()?;
+            return Err(ForwardError::Discovery(error));
+        }
+    };
+    let status = Sources {
+        directory: &settings.gateway.directory,
+        record: ownership.record(),
+        gateway_url: format!("http://{}", gateway.address()),
+        gateway: gateway.status(),
+        discovery: &discovery,
+        tunnels: &tunnels,
+    };
+    tokio::select! {
+        () = status.publish() => {}
+        () = signals.end_or_reload(|| {
+            tracing::info!("SIGHUP: the discovery of agents is started again");
+            discovery.restart();
+        }) => {}
+    }
 
     notify(&[NotifyState::Stopping]);
     tracing::info!("stopping; once more ends it at once");
-    let stopping = async { tokio::join!(gateway.stop(),) };
+    let stopping = async {
+        tokio::join!(
+            discovery.stop(OBSERVE_DEADLINE),
+            tunnels.close(TUNNELS_DEADLINE),
+            gateway.stop(),
+        )
+    };
     tokio::select! {
         _ = tokio::time::timeout(SHUTDOWN_DEADLINE, stopping) => {}
         () = signals.end() => tracing::warn!("ending at once"),

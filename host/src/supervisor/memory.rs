@@ -1,12 +1,15 @@
 //! What a supervisor must find again after a crash, durably kept: which process its gateway was, and which sessions on agent
 //! hosts were its own. In a file apart from the record, whose readers know three members and no more.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
+use super::tunnels::{PredecessorStore, SessionIdentity};
 use crate::store::durable::{self, PRIVATE_FILE, StorageError};
+use crate::store::ids::HostId;
 use crate::store::paths::LatchkeyDirectory;
 use crate::store::process::Identity;
 
@@ -23,6 +26,7 @@ pub struct Memory {
 #[serde(default)]
 struct Content {
     gateway: Option<Identity>,
+    sessions: BTreeMap<HostId, SessionIdentity>,
 }
 
 impl Memory {
@@ -66,6 +70,32 @@ impl Memory {
     }
 }
 
+impl PredecessorStore for Memory {
+    fn load(&self, host: &HostId) -> Option<SessionIdentity> {
+        self.with(|content| content.sessions.get(host).cloned())
+    }
+
+    fn store(&self, host: &HostId, session: &SessionIdentity) {
+        let (host, session) = (host.clone(), session.clone());
+        warn(self.change(|content| {
+            content.sessions.insert(host, session);
+        }));
+    }
+
+    fn forget(&self, host: &HostId) {
+        warn(self.change(|content| {
+            content.sessions.remove(host);
+        }));
+    }
+}
+
+/// Without it, a port that a dead session holds is waited for instead of freed.
+fn warn(kept: Result<(), StorageError>) {
+    if let Err(error) = kept {
+        tracing::warn!("sessions on agent hosts are not remembered: {error}");
+    }
+}
+
 fn parse(path: &Path, text: &[u8]) -> Option<Content> {
     serde_json::from_slice(text)
         .inspect_err(|error| tracing::warn!("{} is ignored: {error}", path.display()))
@@ -81,12 +111,13 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let directory = LatchkeyDirectory::new(root.path()).unwrap();
         directory.initialise().unwrap();
+        let host = HostId::parse(&format!("host-{}", "1".repeat(32))).unwrap();
         let gateway = Identity {
             pid: 7,
             started_at: 9,
         };
         let memory = Memory::load(&directory).unwrap();
-        assert_eq!(memory.gateway(), None);
+        assert_eq!((memory.gateway(), memory.load(&host)), (None, None));
         memory.set_gateway(Some(gateway)).unwrap();
         assert_eq!(Memory::load(&directory).unwrap().gateway(), Some(gateway));
         std::fs::write(directory.supervisor_memory(), "half a li").unwrap();

@@ -8,12 +8,15 @@ mod detached;
 pub mod discovery;
 mod forward;
 mod gateway;
+pub mod handlers;
 mod memory;
 mod ownership;
 pub mod ssh_info;
+mod status;
 pub mod tunnels;
 
 pub use self::detached::{ForwardSupervisor, SupervisorError};
 pub use self::forward::{ForwardError, ForwardSettings, run as forward};
 pub use self::gateway::{GatewaySettings, GatewayStartError, GatewayState, GatewayStatus};
 pub use self::ownership::OwnershipError;
+pub use self::status::Status;

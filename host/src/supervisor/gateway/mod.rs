@@ -98,10 +98,7 @@ impl SupervisedGateway {
             status: publish,
             stop: stop.clone(),
         };
-        let first = keeper
-            .spawn_ready()
-            .await
-            .map_err(|ended| GatewayStartError::Child(ended.to_string()))?;
+        let first = keeper.first().await?;
         let keeper = tokio::spawn(async move {
             let stand_in = stand_in::run(Arc::clone(&keeper.listener), keeper.status.subscribe());
             tokio::select! {

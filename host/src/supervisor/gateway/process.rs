@@ -10,6 +10,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, getpid, kill_process};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::process::{Child, ChildStdout, Command};
+use tokio::task::JoinHandle;
 
 use super::GatewaySettings;
 use crate::gateway::READY;
@@ -19,6 +20,8 @@ use crate::store::process::{Identity, Process};
 
 /// How long requests in progress may take when the gateway is to stop. Embedders kill a supervisor after ten seconds.
 const STOP_DEADLINE: Duration = Duration::from_secs(7);
+/// How long its output may outlast it.
+const LINGER: Duration = Duration::from_millis(500);
 const READY_LINE_LIMIT: u64 = 64;
 
 /// Why a child is no gateway any more, or never was.
@@ -47,6 +50,8 @@ impl Ended {
 pub(super) struct GatewayProcess {
     child: Child,
     stdout: Option<ChildStdout>,
+    /// Ends with its stderr.
+    output: Option<JoinHandle<()>>,
     pid: Option<Pid>,
 }
 
@@ -77,16 +82,17 @@ impl GatewayProcess {
             .kill_on_drop(true)
             .spawn()
             .map_err(Ended::Spawn)?;
-        if let Some(stderr) = child.stderr.take() {
+        let output = child.stderr.take().map(|stderr| {
             let log = log.clone();
-            tokio::spawn(async move { take_over(stderr, "gateway", &log).await });
-        }
+            tokio::spawn(async move { take_over(stderr, "gateway", &log).await })
+        });
         Ok(Self {
             pid: child
                 .id()
                 .and_then(|id| i32::try_from(id).ok())
                 .and_then(Pid::from_raw),
             stdout: child.stdout.take(),
+            output,
             child,
         })
     }
@@ -113,9 +119,21 @@ impl GatewayProcess {
 
     /// Completes when it has ended.
     pub(super) async fn ended(&mut self) -> Ended {
-        match self.child.wait().await {
+        let ended = match self.child.wait().await {
             Ok(status) => Ended::Exit(status),
             Err(error) => Ended::Spawn(error),
+        };
+        self.last_words().await;
+        ended
+    }
+
+    /// Sees to it that what it said at its end is logged before anything about that end.
+    async fn last_words(&mut self) {
+        if let Some(output) = &mut self.output
+            // What it started may hold its stderr open for longer.
+            && tokio::time::timeout(LINGER, output).await.is_ok()
+        {
+            self.output = None;
         }
     }
 
@@ -139,5 +157,6 @@ impl GatewayProcess {
             tracing::warn!("the gateway did not stop within {STOP_DEADLINE:?} and is killed");
             self.kill().await;
         }
+        self.last_words().await;
     }
 }

@@ -1,0 +1,136 @@
+//! `status`: what the supervisor of this directory does, its gateway, and each agent host.
+
+mod rendering;
+
+use std::io::{IsTerminal, stdout};
+use std::path::Path;
+use std::time::Duration;
+
+use clap::Args;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::environment::Environment;
+use super::failure::Failure;
+use super::gateway_info::NOT_RUNNING;
+use super::options::Options;
+use super::output;
+use super::settings::Settings;
+use crate::store::paths::LatchkeyDirectory;
+use crate::store::record::Record;
+use crate::supervisor::Status;
+
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// To the top left corner, and nothing below.
+const CLEAR: &str = "\x1b[H\x1b[2J";
+
+/// Show what the supervisor does: its gateway, its discovery of agents, and the tunnel to each host
+///
+/// Fails when none runs. With --format json: one line of JSON.
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// Show it again at every change, until interrupted
+    #[arg(long)]
+    watch: bool,
+}
+
+pub(super) fn run(
+    arguments: &Arguments,
+    options: &Options,
+    environment: &Environment,
+) -> Result<(), Failure> {
+    let settings = Settings::resolve(options, environment)?;
+    let directory = LatchkeyDirectory::new(&settings.directory).map_err(Failure::failed)?;
+    if arguments.watch {
+        return watch(&directory, options);
+    }
+    let view = View::take(&directory)?;
+    view.print(options)?;
+    match view {
+        View::NotRunning => Err(Failure::failed(NOT_RUNNING)),
+        View::Starting(_) | View::Running(_) => Ok(()),
+    }
+}
+
+fn watch(directory: &LatchkeyDirectory, options: &Options) -> Result<(), Failure> {
+    let failed = |error| Failure::failed(format_args!("cannot wait for changes: {error}"));
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .map_err(failed)?;
+    runtime.block_on(async {
+        let mut due = tokio::time::interval(LOOK_AGAIN);
+        let mut shown = None;
+        let clear = !options.is_json() && stdout().is_terminal();
+        loop {
+            due.tick().await;
+            let view = View::take(directory)?;
+            let value = view.json();
+            // Times pass on a screen; a program is told of changes.
+            if clear {
+                output::text(CLEAR)?;
+            } else if shown.as_ref() == Some(&value) {
+                continue;
+            }
+            shown = Some(value);
+            view.print(options)?;
+        }
+    })
+}
+
+/// What there is to see.
+enum View {
+    NotRunning,
+    /// It has not said anything about itself yet.
+    Starting(Record),
+    Running(Box<Status>),
+}
+
+impl View {
+    fn take(directory: &LatchkeyDirectory) -> Result<Self, Failure> {
+        let record = load(&directory.record())?;
+        let Some(record) = record else {
+            return Ok(Self::NotRunning);
+        };
+        let status = Status::load(directory, &record).map_err(Failure::failed)?;
+        Ok(match status {
+            Some(status) => Self::Running(Box::new(status)),
+            None => Self::Starting(record),
+        })
+    }
+
+    fn json(&self) -> Value {
+        match self {
+            Self::NotRunning => json!({"running": false}),
+            Self::Starting(record) => {
+                json!({"running": true, "pid": record.pid, "started_at": record.started_at})
+            }
+            Self::Running(status) => {
+                let mut value = json!({"running": true});
+                if let (Value::Object(value), Value::Object(status)) = (&mut value, json!(status)) {
+                    value.extend(status);
+                }
+                value
+            }
+        }
+    }
+
+    fn print(&self, options: &Options) -> Result<(), Failure> {
+        if options.is_json() {
+            return output::json_line(&self.json());
+        }
+        match self {
+            // The failure says it.
+            Self::NotRunning => Ok(()),
+            Self::Starting(record) => {
+                output::line(&format!("supervisor  starting (pid {})", record.pid))
+            }
+            Self::Running(status) => output::text(&rendering::text(status, Timestamp::now())),
+        }
+    }
+}
+
+fn load(path: &Path) -> Result<Option<Record>, Failure> {
+    let record = Record::load(path).map_err(Failure::failed)?;
+    Ok(record.filter(Record::is_alive))
+}
