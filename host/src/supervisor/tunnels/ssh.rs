@@ -51,6 +51,25 @@ fn needs_the_operator(error: &ConnectError) -> bool {
     }
 }
 
+fn verdict(outcome: Result<(), ProbeError>) -> Verdict {
+    let error = match outcome {
+        Ok(()) => return Verdict::Passed,
+        Err(error) => error,
+    };
+    match error {
+        ProbeError::NotPermitted => Verdict::NotPermitted,
+        // The request did come through: a gateway that is too busy to answer must not cost all hosts their tunnels.
+        ProbeError::GatewayAway | ProbeError::NoAnswer(_) => {
+            Verdict::GatewayAway(error.to_string())
+        }
+        ProbeError::NotListening(_)
+        | ProbeError::NotOurs(_)
+        | ProbeError::NotGateway { .. }
+        | ProbeError::Refused(_)
+        | ProbeError::Disconnected(_) => Verdict::Failed(error.to_string()),
+    }
+}
+
 impl Link for Connection {
     async fn forward(&self, forward: Forward) -> Result<(), ForwardFailure> {
         self.forward(forward.remote_port, forward.target)
@@ -74,12 +93,7 @@ impl Link for Connection {
     }
 
     async fn probe(&self, remote_port: u16) -> Verdict {
-        match self.probe(remote_port).await {
-            Ok(()) => Verdict::Passed,
-            Err(ProbeError::NotPermitted) => Verdict::NotPermitted,
-            Err(error @ ProbeError::GatewayAway) => Verdict::GatewayAway(error.to_string()),
-            Err(error) => Verdict::Failed(error.to_string()),
-        }
+        verdict(self.probe(remote_port).await)
     }
 
     async fn identify(&self) -> Result<SessionIdentity, String> {
@@ -104,5 +118,42 @@ impl Link for Connection {
 
     async fn close(self) {
         self.close().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    #[test]
+    fn only_what_speaks_against_the_tunnel_condemns_it() {
+        let condemns = |error| matches!(verdict(Err(error)), Verdict::Failed(_));
+        assert!(condemns(ProbeError::NotListening(1989)));
+        assert!(condemns(ProbeError::NotOurs(1989)));
+        assert!(!condemns(ProbeError::NotPermitted));
+        assert!(!condemns(ProbeError::GatewayAway));
+        assert!(!condemns(ProbeError::NoAnswer(1989)));
+        assert_eq!(verdict(Ok(())), Verdict::Passed);
+    }
+
+    #[test]
+    fn a_refused_key_waits_for_the_operator_and_a_dead_host_for_itself() {
+        let ssh = SshInfo {
+            user: "root".to_owned(),
+            host: "10.0.0.1".to_owned(),
+            port: 22,
+            key_path: "/keys/id".into(),
+        };
+        let refused = ConnectError::AuthenticationRefused {
+            ssh: ssh.clone(),
+            key_path: ssh.key_path.clone(),
+            accepted: String::new(),
+        };
+        assert!(needs_the_operator(&refused), "{refused}");
+        let source = io::Error::from(io::ErrorKind::ConnectionRefused);
+        let dead = ConnectError::Unreachable { ssh, source };
+        assert!(!needs_the_operator(&dead), "{dead}");
     }
 }
