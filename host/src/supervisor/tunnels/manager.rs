@@ -176,7 +176,7 @@ impl TunnelManager {
         hosts
     }
 
-    /// Tells of changes of [`status`](Self::status) from now on.
+    /// Tells of changes of [`status`](Self::status) from now on; not of each probe that passes as the one before it did.
     pub fn changes(&self) -> StatusChanges {
         StatusChanges(self.shared.changed.subscribe())
     }

@@ -106,9 +106,11 @@ impl Reporter {
         if progress.state == TunnelState::Up {
             self.tell_recovery(progress, wanted);
         }
-        self.last = progress.clone();
         self.shared.set(progress.clone());
-        self.changed.send_replace(());
+        if !is_routine(&self.last, progress) {
+            self.changed.send_replace(());
+        }
+        self.last = progress.clone();
     }
 
     fn tell_failure(&mut self, progress: &Progress, failure: &str, wanted: &Wanted) {
@@ -158,6 +160,15 @@ impl Reporter {
     }
 }
 
+/// Whether nothing happened but that one more probe passed: a thousand hosts do so many times a second.
+fn is_routine(before: &Progress, now: &Progress) -> bool {
+    let still = Progress {
+        last_verified: now.last_verified,
+        ..before.clone()
+    };
+    before.last_verified.is_some() && still == *now
+}
+
 /// The agents of a host, in one field.
 fn listed(wanted: &Wanted) -> String {
     let agents = wanted.agents();
@@ -167,6 +178,8 @@ fn listed(wanted: &Wanted) -> String {
 
 #[cfg(test)]
 mod tests {
+    use jiff::Timestamp;
+
     use super::*;
 
     #[test]
@@ -182,5 +195,24 @@ mod tests {
         assert!(!told.reset());
         assert_eq!(told.loudness(TunnelState::Refused, "a"), Error);
         assert_eq!(told.loudness(TunnelState::Refused, "a"), Debug);
+    }
+
+    #[test]
+    fn probes_that_pass_are_no_news_after_the_first() {
+        let since: Timestamp = "2026-01-02T03:04:05Z".parse().unwrap();
+        let before = Progress::new(since);
+        let verified = |verified, seconds| Progress {
+            verified,
+            last_verified: Timestamp::from_second(seconds).ok(),
+            ..before.clone()
+        };
+        let first = verified(Verified::Yes, 1);
+        assert!(!is_routine(&before, &first));
+        assert!(is_routine(&first, &verified(Verified::Yes, 2)));
+        assert!(!is_routine(&first, &verified(Verified::No, 1)));
+        assert!(!is_routine(
+            &verified(Verified::No, 1),
+            &verified(Verified::Yes, 2)
+        ));
     }
 }
