@@ -25,7 +25,7 @@ pub(super) struct Options {
     #[arg(short, long, global = true, help_heading = COMMON)]
     pub quiet: bool,
 
-    /// Log more to stderr (-vv: everything)
+    /// Log more to stderr (-vv: everything); without -q and -v, $RUST_LOG says what to log
     #[arg(short, long, global = true, action = ArgAction::Count, help_heading = COMMON)]
     pub verbose: u8,
 
