@@ -4,8 +4,8 @@
 //! its own. [`TunnelManager`] is told which agent needs what, and tells how far it has come. "Up" means that the host
 //! listens; "verified" that a request was seen to go all the way.
 //!
-//! A word's way: [`manager`] writes down what is [`wanted`]; the [`host`]'s task asks its machine for the next step and takes
-//! it over a [`link`], which is [`ssh`] in earnest; what came of it is reported as [`status`].
+//! A word's way: `manager` writes down what is `wanted`; the `host`'s task asks its machine for the next step and takes
+//! it over a `link`, which is `ssh` in earnest; what came of it is reported as `status`.
 
 pub mod algorithms;
 mod backlog;
