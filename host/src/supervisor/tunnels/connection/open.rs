@@ -44,6 +44,21 @@ const INACTIVITY: Duration = Duration::from_secs(60);
 /// What fits the packets of OpenSSH.
 const PACKET: u32 = 32 * 1024;
 
+/// New keys are left to the host to ask for, which OpenSSH does after 64 GiB (with AES). When this side asks, the
+/// library ends the connection if more than two windows come before the host's answer: three busy channels are enough.
+const LIMITS: Limits = Limits {
+    rekey_write_limit: REKEY,
+    rekey_read_limit: REKEY,
+    rekey_time_limit: Duration::MAX,
+};
+
+/// 128 GiB, where that can be counted.
+const REKEY: usize = if usize::BITS > 37 {
+    1 << 37
+} else {
+    usize::MAX
+};
+
 pub(super) async fn open(
     ssh: &SshInfo,
     shared: &Arc<Shared>,
@@ -141,7 +156,7 @@ fn config(known_hosts: &KnownHosts) -> Config {
             "SSH-2.0-mngr-latchkey_",
             env!("CARGO_PKG_VERSION")
         ))),
-        limits: Limits::default(),
+        limits: LIMITS,
         preferred: algorithms::preferred(&known_hosts.algorithms()),
         window_size: WINDOW,
         maximum_packet_size: PACKET,
