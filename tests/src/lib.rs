@@ -34,13 +34,16 @@ mod follow;
 mod gateway;
 mod home;
 mod message;
+mod minds_api;
 #[cfg(target_os = "linux")]
 mod mngr;
 #[cfg(target_os = "linux")]
 mod namespace;
+mod pattern;
 mod process;
 #[cfg(target_os = "linux")]
 mod process_list;
+mod program;
 mod raw;
 mod requests;
 #[cfg(target_os = "linux")]
@@ -70,13 +73,16 @@ pub use follow::Follow;
 pub use gateway::{Gateway, GatewayOptions};
 pub use home::{Home, mode, read_json};
 pub use message::Message;
+pub use minds_api::MindsApi;
 #[cfg(target_os = "linux")]
 pub use mngr::{Mngr, Start};
 #[cfg(target_os = "linux")]
 pub use namespace::Namespace;
+pub use pattern::{Pattern, Tally};
 pub use process::Process;
 #[cfg(target_os = "linux")]
 pub use process_list::{Listed, descendants, is_running, processes, processes_that_name};
+pub use program::{Ended, Program, Running};
 pub use raw::{Raw, RawAnswer};
 pub use requests::{AGENT, ask, share};
 #[cfg(target_os = "linux")]

@@ -147,6 +147,26 @@ impl Namespace {
         );
     }
 
+    /// Makes this machine forget its connections to it, without a word to the other side.
+    ///
+    /// # Errors
+    /// When the kernel cannot.
+    pub fn forget_connections(&self) -> Result<(), String> {
+        let far = self.far.to_string();
+        let left = || attempt("ss", ["-Htan", "dst", &far]);
+        // It complains of one that is not to be found any more, as well as of not being able to.
+        let complaint = attempt("ss", ["-HKtan", "dst", &far]).err();
+        let lines = left()?;
+        match lines
+            .lines()
+            .filter(|line| !line.starts_with("TIME-WAIT"))
+            .count()
+        {
+            0 => Ok(()),
+            _ => Err(complaint.unwrap_or(lines)),
+        }
+    }
+
     /// The TCP ports of its 127.0.0.1 on which somebody listens.
     pub fn loopback_listeners(&self) -> Vec<u16> {
         let table = run("ip", ["netns", "exec", &self.name, "cat", "/proc/net/tcp"]);

@@ -80,6 +80,17 @@ impl Sshd {
         SshKey::generate_at(&self.directory.path().join("host_key"), kind, "");
     }
 
+    /// A second host key, of another kind, that it offers too from its next start on.
+    pub fn add_host_key(&self, kind: KeyKind) {
+        let path = self.file("second_host_key");
+        SshKey::generate_at(&path, kind, "");
+        let mut file = OpenOptions::new()
+            .append(true)
+            .open(self.file("sshd_config"))
+            .expect("the configuration can be written");
+        writeln!(file, "HostKey {}", path.display()).expect("the configuration can be written");
+    }
+
     /// Makes a client with this key known here, and this server known to it.
     pub fn befriend(&self, key: &SshKey) {
         self.admit(key);
@@ -209,6 +220,13 @@ impl SshdOptions {
         self
     }
 
+    /// Another port than the usual one.
+    #[must_use]
+    pub fn port(mut self, port: u16) -> Self {
+        self.address.set_port(port);
+        self
+    }
+
     /// A line of its configuration, which wins over what the harness writes.
     #[must_use]
     pub fn line(mut self, line: &str) -> Self {
@@ -245,6 +263,8 @@ impl SshdOptions {
             "AllowTcpForwarding yes".to_owned(),
             "MaxStartups 1000".to_owned(),
             "UseDNS no".to_owned(),
+            // bash, run by sshd, would read the user's own .bashrc, whatever that does and however long it takes.
+            "SetEnv SHLVL=1".to_owned(),
             "LogLevel DEBUG".to_owned(),
         ]);
         let configuration = sshd.file("sshd_config");

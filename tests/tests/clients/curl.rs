@@ -2,11 +2,9 @@
 
 use std::fs;
 
-use end_to_end::KEY;
+use end_to_end::{Ended, KEY, Pattern, Tally};
 use serde_json::{Value, json};
 
-use crate::pattern::{Pattern, Tally};
-use crate::program::Ended;
 use crate::stage::{Stage, curl};
 
 const MIB: usize = 1024 * 1024;

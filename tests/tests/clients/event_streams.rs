@@ -1,8 +1,8 @@
 //! Event streams: each event is with the client before the next one is sent, for as long as it listens.
 
+use end_to_end::{Program, Running};
 use std::time::{Duration, Instant};
 
-use crate::program::{Program, Running};
 use crate::scripts::script;
 use crate::stage::Stage;
 

@@ -1,8 +1,8 @@
 //! A gigabyte each way, which nobody keeps: it is made on one side and checked on the other while it passes.
 
+use end_to_end::{Pattern, Tally};
 use serde_json::json;
 
-use crate::pattern::{Pattern, Tally};
 use crate::stage::Stage;
 
 const GIB: u64 = 1024 * 1024 * 1024;

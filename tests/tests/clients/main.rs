@@ -12,9 +12,6 @@
 mod curl;
 mod event_streams;
 mod gigabytes;
-mod minds_api;
-mod pattern;
-mod program;
 mod scripts;
 mod stage;
 mod webdav;

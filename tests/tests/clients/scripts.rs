@@ -1,12 +1,11 @@
 //! The scripts in `tests/clients`: what a program of an agent's does that has never heard of a gateway's insides. They find
 //! their way by the variables that `create-agent-env` gives them.
 
+use end_to_end::{Ended, Program, Tally};
 use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::pattern::Tally;
-use crate::program::{Ended, Program};
 use crate::stage::Stage;
 
 const PYTHON: &str = "python_requests.py";

@@ -2,10 +2,9 @@
 
 use std::ffi::OsStr;
 
-use end_to_end::{Agent, Caller, Gateway, Home, KEY, UPSTREAM_KEY, UPSTREAM_URL};
-
-use crate::minds_api::MindsApi;
-use crate::program::Program;
+use end_to_end::{
+    Agent, Caller, Gateway, Home, KEY, MindsApi, Program, UPSTREAM_KEY, UPSTREAM_URL,
+};
 
 pub struct Stage {
     pub gateway: Gateway,

@@ -3,10 +3,9 @@
 use std::ffi::OsStr;
 use std::fs;
 
-use end_to_end::{Agent, Gateway, KEY, UPSTREAM_KEY, UPSTREAM_URL, WebDav, share};
+use end_to_end::{Agent, Ended, Gateway, KEY, Program, UPSTREAM_KEY, UPSTREAM_URL, WebDav, share};
 use serde_json::json;
 
-use crate::program::{Ended, Program};
 use crate::stage::{curl, gateway_before};
 
 const FILES: &str = "/minds-api-proxy/api/v1/files";

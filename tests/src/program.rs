@@ -6,11 +6,12 @@ use std::io::ErrorKind;
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 
-use end_to_end::within_patience;
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::task::JoinHandle;
+
+use crate::within_patience;
 
 /// A run to be.
 pub struct Program {
@@ -109,6 +110,21 @@ impl Running {
             let stderr = within_patience("the program ends", &mut self.stderr).await;
             panic!("{} reads no more: {error}: {stderr:?}", self.name);
         }
+    }
+
+    /// Its standard input, for whoever writes while somebody else reads.
+    ///
+    /// # Panics
+    /// When it has been closed or taken.
+    pub fn take_input(&mut self) -> ChildStdin {
+        self.stdin.take().expect("stdin is still open")
+    }
+
+    /// Its number.
+    pub fn id(&self) -> u32 {
+        self.child
+            .id()
+            .expect("the program has not been awaited yet")
     }
 
     /// Says that there is no more to read.

@@ -13,7 +13,6 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use end_to_end::{KEY, eventually};
 use http::header::{
     ACCEPT_RANGES, AUTHORIZATION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, RANGE,
     TRANSFER_ENCODING,
@@ -30,6 +29,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 
 use crate::pattern::{Pattern, Tally};
+use crate::{KEY, eventually};
 
 type Answer = Response<BoxBody<Bytes, hyper::Error>>;
 
