@@ -4,8 +4,8 @@
 //! push -> tail (memory) -> spill (disk) -> front (memory) -> the local socket
 //! ```
 //! While little waits, it goes from `push` to `front` directly and the disk is not touched. Memory stays within about
-//! five times [`MEMORY`], whatever comes; the disk within the caps of [`SpillSpace`], beyond which [`Backlog::push`]'s caller
-//! gets an error and must end the channel.
+//! five times [`MEMORY`], whatever comes; the disk within the caps of [`SpillSpace`]. What exceeds them is an error, after which
+//! the channel has to end.
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -30,21 +30,19 @@ const UNHURRIED: u64 = 64 << 20;
 const LONGEST_PAUSE: Duration = Duration::from_millis(16);
 
 /// What OpenSSH sends at most in one packet.
-const USUAL_PACKET: u64 = 32 * 1024;
+const USUAL_PACKET: f64 = 32.0 * 1024.0;
 
 /// How long to wait after a packet of `length` bytes while `spilled` bytes of its channel wait on disk.
 ///
-/// Nothing up to [`UNHURRIED`], then evenly growing up to [`LONGEST_PAUSE`], in proportion to the packet: a sender with full
-/// packets keeps 2 MiB/s at the least.
+/// Nothing up to [`UNHURRIED`]; then with the square of what is beyond, up to [`LONGEST_PAUSE`] when the channel's cap is
+/// reached, in proportion to the packet. A sender with full packets keeps 2 MiB/s at the least.
 pub(super) fn pause(spilled: u64, length: usize) -> Duration {
-    let over = spilled
-        .saturating_sub(UNHURRIED)
-        .min(CHANNEL_CAP - UNHURRIED);
-    let nanoseconds = LONGEST_PAUSE.as_nanos() * u128::from(over)
-        / u128::from(CHANNEL_CAP - UNHURRIED)
-        * length as u128
-        / u128::from(USUAL_PACKET);
-    Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(u64::MAX))
+    let room = f64::from(u32::try_from((CHANNEL_CAP - UNHURRIED) >> 10).unwrap_or(u32::MAX));
+    let over =
+        f64::from(u32::try_from(spilled.saturating_sub(UNHURRIED) >> 10).unwrap_or(u32::MAX));
+    let full = (over / room).min(1.0);
+    let packets = f64::from(u32::try_from(length).unwrap_or(u32::MAX)) / USUAL_PACKET;
+    LONGEST_PAUSE.mul_f64(full * full * packets)
 }
 
 /// A queue of chunks in memory.
@@ -194,3 +192,6 @@ impl Backlog {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

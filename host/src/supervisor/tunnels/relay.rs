@@ -1,22 +1,23 @@
 //! Relays one forwarded channel to a local socket and back, with back-pressure in both directions.
 //!
-//! **Host to local.** The SSH library grants the sender new window as soon as data arrive, not when they are used, and then
-//! waits for room in the channel's queue of [`super::connection`]'s size: with a full queue the whole connection waits, its
-//! other channels and its keep-alives included. There is no way to withhold the window. So this side always takes what comes,
-//! into a [`Backlog`] that is bounded in memory and on disk. Once much waits there, the next packet is taken
-//! after a [`pause`] of at most some milliseconds: the sender comes down to the pace of the reader, at the price that the
-//! other channels of the connection wait as long. Only a reader that stays behind for minutes against a sender
-//! that insists fills the disk's cap; then this channel is reset, and no other.
+//! **Host to local.** The SSH library grants the host new window as soon as data arrive, not when they are used, and then
+//! waits for room in the channel's queue: while one is full the whole connection waits, with its other channels and its
+//! keep-alives. The window cannot be withheld. So this side always takes what comes, into a [`Backlog`] that
+//! is bounded in memory and on disk. Once much waits there, the next packet is taken only after a [`pause`], for which the
+//! library does wait: the sender comes down to the pace of the reader. The price is paid by the other channels of that
+//! connection, whose data queue behind a window's worth of such packets: tens of milliseconds behind a reader of
+//! 20 MB/s, half a second behind one that has left a full gigabyte unread. None of them ever waits longer. A channel
+//! whose backlog exceeds its caps is reset, and no other.
 //!
 //! **Local to host.** The next read waits until the host has granted window for the last one, which is TCP's own
 //! back-pressure carried on.
 //!
-//! **Ends.** Each direction ends by itself: the end of the local side's data becomes the channel's EOF, the
-//! channel's EOF shuts the local socket down for writing once everything before it is written. A local socket that
-//! breaks, a channel that the host closes before its EOF and a connection that is lost are no ends but failures: the other side is cut off at
-//! once, and what waits for it is dropped.
-//! The host is left to close the channel first wherever it does so in time, because the SSH library never frees a channel that this side
-//! closes first ([`Ending::CutOff`]).
+//! **Ends.** Each direction ends by itself: the end of what the local side sends becomes the channel's EOF, and the
+//! channel's EOF shuts the local socket down for writing once everything before it is written. A local socket that breaks, a
+//! channel that is closed before its EOF and a connection that is lost are failures instead: the other side is cut off and
+//! what waits for it dropped. sshd passes on nothing but ends, so its client sees a cut as one too; the local side sees a reset.
+//! The host is left to close the channel first, as it does once both directions have ended: the library never frees a channel
+//! that this side closes first. Only a host that takes too long is not waited for ([`Ending::CutOff`]).
 
 use std::io::{self, IoSlice};
 use std::pin::pin;
