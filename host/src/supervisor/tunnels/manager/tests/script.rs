@@ -18,6 +18,7 @@ use crate::supervisor::tunnels::predecessor::{Ending, SessionIdentity};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Conduct {
     Willing,
+    Fails,
     HangsOpening,
     HangsClosing,
     /// Denies every port while this session exists.
@@ -161,8 +162,15 @@ impl Connector for Arc<Script> {
     async fn open(&self, ssh: &SshInfo) -> Result<PlayedLink, OpenFailure> {
         self.stage.lock().unwrap().attempts.push(ssh.port);
         self.changed.send_replace(());
-        if self.conduct_of(ssh.port) == Conduct::HangsOpening {
-            pending::<()>().await;
+        match self.conduct_of(ssh.port) {
+            Conduct::Fails => {
+                return Err(OpenFailure {
+                    text: "cannot be reached".to_owned(),
+                    refused: false,
+                });
+            }
+            Conduct::HangsOpening => pending().await,
+            Conduct::Willing | Conduct::HangsClosing | Conduct::HoldsPortFor(_) => {}
         }
         let mut stage = self.stage.lock().unwrap();
         let link = Played {
