@@ -53,6 +53,7 @@
 //! ```
 
 pub mod agent_setup;
+mod backoff;
 mod detached;
 pub mod discovery;
 mod forward;

@@ -7,7 +7,6 @@
 //!
 //! A line's way: `child` → `lines` → `feed` → `event` → `known` → the handler.
 
-mod backoff;
 mod child;
 mod event;
 mod feed;
@@ -128,6 +127,11 @@ impl Discovery {
 
     pub fn status(&self) -> DiscoveryStatus {
         self.shared.get()
+    }
+
+    /// Tells of changes of [`status`](Self::status), but not of each event.
+    pub fn changes(&self) -> watch::Receiver<DiscoveryStatus> {
+        self.shared.changes()
     }
 }
 

@@ -11,15 +11,19 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::ObserveSettings;
-use super::backoff::Backoff;
 use super::child::{Child, Deed, SpawnError};
 use super::feed::Feed;
 use super::status::Shared;
+use crate::supervisor::backoff::{Backoff, random};
 
 /// How long a process may take to end when it is asked to.
 const GRACE: Duration = Duration::from_secs(5);
 /// How long after its end a process's output may be held by those that it started.
 const LINGER: Duration = Duration::from_secs(1);
+/// Between starts of a process that ends by itself.
+const STARTS: Backoff = Backoff::new(Duration::from_secs(2), Duration::from_mins(1));
+/// Who has run this long has started well.
+const STABLE: Duration = Duration::from_secs(60);
 /// How often mngr is looked for while there is none.
 const SEARCH: Duration = Duration::from_secs(30);
 /// What this program says in mngr's place where it is the only mngr on PATH, with status 1.
@@ -46,7 +50,8 @@ pub(super) struct Observer {
     settings: ObserveSettings,
     orders: watch::Receiver<Order>,
     view: View,
-    backoff: Backoff,
+    /// Since a process last ran for [`STABLE`].
+    failures: u32,
 }
 
 /// What comes of a process's output.
@@ -75,7 +80,7 @@ impl Observer {
                 is_missed: false,
                 last_words: None,
             },
-            backoff: Backoff::default(),
+            failures: 0,
         }
     }
 
@@ -85,7 +90,11 @@ impl Observer {
             let wait = match self.observe().await {
                 Ending::Ordered => continue,
                 Ending::Died { reason, lasted } => {
-                    let wait = self.backoff.after(lasted, chance());
+                    if lasted >= STABLE {
+                        self.failures = 0;
+                    }
+                    self.failures = self.failures.saturating_add(1);
+                    let wait = STARTS.delay(self.failures, random());
                     self.view.died(&reason, wait);
                     wait
                 }
@@ -95,7 +104,7 @@ impl Observer {
                 }
             };
             tokio::select! {
-                () = order(&mut self.orders) => self.backoff = Backoff::default(),
+                () = order(&mut self.orders) => self.failures = 0,
                 () = sleep(wait) => {}
             }
         }
@@ -226,11 +235,6 @@ async fn order(orders: &mut watch::Receiver<Order>) {
     if orders.changed().await.is_err() {
         std::future::pending().await
     }
-}
-
-/// From 0 to 1; the middle where the system has no randomness to give.
-fn chance() -> f64 {
-    getrandom::u32().map_or(0.5, |random| f64::from(random) / f64::from(u32::MAX))
 }
 
 #[cfg(test)]

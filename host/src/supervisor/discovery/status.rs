@@ -1,10 +1,10 @@
 //! How discovery is doing, for people and for `status`.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
 
 /// How discovery is doing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,11 +37,11 @@ pub enum ObserveState {
 
 /// The status, written by the task that observes and read by anybody.
 #[derive(Debug)]
-pub(super) struct Shared(Mutex<DiscoveryStatus>);
+pub(super) struct Shared(watch::Sender<DiscoveryStatus>);
 
 impl Shared {
     pub(super) fn new() -> Self {
-        Self(Mutex::new(DiscoveryStatus {
+        Self(watch::Sender::new(DiscoveryStatus {
             observe: ObserveState::Stopped,
             agents: 0,
             last_event_at: None,
@@ -49,37 +49,47 @@ impl Shared {
     }
 
     pub(super) fn get(&self) -> DiscoveryStatus {
-        self.lock().clone()
+        self.0.borrow().clone()
+    }
+
+    /// Changes with everything but the time of the last event.
+    pub(super) fn changes(&self) -> watch::Receiver<DiscoveryStatus> {
+        self.0.subscribe()
     }
 
     pub(super) fn running(&self) {
-        self.lock().observe = ObserveState::Running {
+        self.enter(ObserveState::Running {
             since: Timestamp::now(),
-        };
+        });
     }
 
     pub(super) fn waiting(&self, wait: Duration, error: String) {
         let until = Timestamp::now().checked_add(wait).unwrap_or(Timestamp::MAX);
-        self.lock().observe = ObserveState::Waiting { until, error };
+        self.enter(ObserveState::Waiting { until, error });
     }
 
     pub(super) fn not_installed(&self) {
-        self.lock().observe = ObserveState::NotInstalled;
+        self.enter(ObserveState::NotInstalled);
     }
 
     pub(super) fn stopped(&self) {
-        self.lock().observe = ObserveState::Stopped;
+        self.enter(ObserveState::Stopped);
     }
 
     /// mngr said something, and so many agents are known now.
     pub(super) fn heard(&self, agents: usize) {
-        let mut status = self.lock();
-        status.agents = agents;
-        status.last_event_at = Some(Timestamp::now());
+        self.0.send_if_modified(|status| {
+            status.last_event_at = Some(Timestamp::now());
+            std::mem::replace(&mut status.agents, agents) != agents
+        });
     }
 
-    fn lock(&self) -> MutexGuard<'_, DiscoveryStatus> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn enter(&self, state: ObserveState) {
+        self.0.send_if_modified(|status| {
+            let is_new = status.observe != state;
+            status.observe = state;
+            is_new
+        });
     }
 }
 

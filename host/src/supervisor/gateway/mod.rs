@@ -24,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::process::{Ended, GatewayProcess};
 pub use self::status::{GatewayState, GatewayStatus};
+use super::backoff::Backoff;
 use super::memory::Memory;
 use crate::logging::Log;
 use crate::store::durable::StorageError;
@@ -33,8 +34,7 @@ use crate::store::process::Identity;
 /// A child may compile its components, on a machine that does other things too.
 const START_DEADLINE: Duration = Duration::from_secs(120);
 /// The first restart is at once: most failures are over with the process that had them.
-const FIRST_PAUSE: Duration = Duration::from_millis(50);
-const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+const PAUSES: Backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(10));
 /// A child that ran for so long is no sign that the next one will fail.
 const STABLE: Duration = Duration::from_secs(60);
 /// Without any success before them.
@@ -132,14 +132,6 @@ impl SupervisedGateway {
     }
 }
 
-/// Twice as long after each failure, up to a limit.
-fn pause_after(failures: u32) -> Duration {
-    2_u32
-        .checked_pow(failures.saturating_sub(1))
-        .and_then(|factor| FIRST_PAUSE.checked_mul(factor))
-        .map_or(LONGEST_PAUSE, |pause| pause.min(LONGEST_PAUSE))
-}
-
 fn bind() -> io::Result<TcpListener> {
     let socket = tokio::net::TcpSocket::new_v4()?;
     socket.bind((Ipv4Addr::LOCALHOST, 0).into())?;
@@ -171,7 +163,7 @@ impl Keeper {
                 return Err(GatewayStartError::Child(ended.to_string()));
             }
             tracing::warn!("the gateway is started again: {ended}");
-            tokio::time::sleep(pause_after(failures)).await;
+            tokio::time::sleep(PAUSES.ceiling(failures)).await;
         }
     }
 
@@ -203,7 +195,7 @@ impl Keeper {
                 },
             };
             failures += 1;
-            let pause = pause_after(failures);
+            let pause = PAUSES.ceiling(failures);
             tracing::error!("the gateway is started again: {ended}");
             self.status
                 .send_modify(|status| status.failed(&ended, pause));

@@ -17,12 +17,12 @@ use futures::future::BoxFuture;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::backoff;
 use super::link::{Connector, Forward, ForwardFailure, Link, OpenFailure, Verdict};
 use super::predecessor::{Ending, Reason};
 use super::sessions::PredecessorStore;
 use super::wanted::Wanted;
 use crate::store::ids::HostId;
+use crate::supervisor::backoff;
 use crate::supervisor::ssh_info::SshInfo;
 use files::Files;
 use machine::{Freed, Machine, Moment, Step};

@@ -9,7 +9,6 @@
 
 pub mod algorithms;
 mod backlog;
-mod backoff;
 mod connection;
 mod host;
 pub mod known_hosts;
@@ -26,7 +25,6 @@ mod ssh;
 mod status;
 mod wanted;
 
-pub use self::backoff::{Backoff, BackoffError};
 pub use self::link::Forward;
 pub use self::manager::{StatusChanges, TunnelManager};
 pub use self::predecessor::SessionIdentity;

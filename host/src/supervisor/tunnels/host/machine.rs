@@ -9,10 +9,13 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::session::Session;
-use crate::supervisor::tunnels::backoff::Backoff;
+use crate::supervisor::backoff::Backoff;
 use crate::supervisor::tunnels::link::{Forward, ForwardFailure, OpenFailure, Verdict};
 use crate::supervisor::tunnels::status::{Progress, TunnelState, Verified};
 use crate::supervisor::tunnels::wanted::Wanted;
+
+/// Between attempts to connect.
+const RECONNECT: Backoff = Backoff::new(Duration::from_secs(1), Duration::from_mins(5));
 
 /// A connection that stood this long ends a row of failures.
 const STABLE: Duration = Duration::from_mins(1);
@@ -234,7 +237,7 @@ impl Machine {
             self.progress.attempts = 0;
         }
         self.progress.attempts = self.progress.attempts.saturating_add(1);
-        let wait = Backoff::RECONNECT.delay(self.progress.attempts, (self.random)());
+        let wait = RECONNECT.delay(self.progress.attempts, (self.random)());
         let until = now.after(wait);
         self.phase = if refused {
             Phase::Refused {

@@ -7,10 +7,13 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::machine::{Freed, Moment, Step};
-use crate::supervisor::tunnels::backoff::{Backoff, fraction};
+use crate::supervisor::backoff::{Backoff, fraction};
 use crate::supervisor::tunnels::link::{Forward, Verdict};
 use crate::supervisor::tunnels::status::TunnelState;
 use crate::supervisor::tunnels::wanted::Wanted;
+
+/// Between requests for a port that the host denies.
+const HELD_PORT: Backoff = Backoff::new(Duration::from_secs(3), Duration::from_secs(30));
 
 /// Between two probes of a tunnel that works: a minute, give or take a fifth, so that a thousand hosts take turns.
 const PROBE_EARLIEST: Duration = Duration::from_secs(48);
@@ -167,7 +170,7 @@ impl Session {
         };
         let held = Port::Held {
             denials,
-            retry: now.after(Backoff::HELD_PORT.ceiling(denials)),
+            retry: now.after(HELD_PORT.ceiling(denials)),
             predecessor,
         };
         self.ports.insert(remote_port, held);

@@ -5,47 +5,21 @@ use std::time::Duration;
 
 /// A schedule of waits, without a state: the caller counts the failures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Backoff {
+pub(super) struct Backoff {
     first: Duration,
     longest: Duration,
 }
 
-/// Why there is no such schedule.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub enum BackoffError {
-    #[error(
-        "the first wait must be longer than nothing, or failures would be repeated without a pause"
-    )]
-    NoWait,
-    #[error("the first wait ({first:?}) must not be longer than the longest ({longest:?})")]
-    OutOfOrder { first: Duration, longest: Duration },
-}
-
 impl Backoff {
-    /// Between connections to a host.
-    pub(super) const RECONNECT: Self = Self {
-        first: Duration::from_secs(1),
-        longest: Duration::from_mins(5),
-    };
-    /// Between requests for a port that the host denies.
-    pub(super) const HELD_PORT: Self = Self {
-        first: Duration::from_secs(3),
-        longest: Duration::from_secs(30),
-    };
-
-    /// Waits of up to `first` after one failure, of up to `longest` after many.
-    pub fn try_new(first: Duration, longest: Duration) -> Result<Self, BackoffError> {
-        if first.is_zero() {
-            return Err(BackoffError::NoWait);
-        }
-        if first > longest {
-            return Err(BackoffError::OutOfOrder { first, longest });
-        }
-        Ok(Self { first, longest })
+    /// Waits of up to `first` after one failure, of up to `longest` after many. For constants: does not compile when `first` is
+    /// nothing, which would repeat failures without a pause, or longer than `longest`.
+    pub(super) const fn new(first: Duration, longest: Duration) -> Self {
+        assert!(!first.is_zero() && first.as_nanos() <= longest.as_nanos());
+        Self { first, longest }
     }
 
     /// The longest wait after this many failures in a row; nothing after none.
-    pub fn ceiling(&self, failures: u32) -> Duration {
+    pub(super) fn ceiling(&self, failures: u32) -> Duration {
         let Some(doublings) = failures.checked_sub(1) else {
             return Duration::ZERO;
         };
@@ -56,7 +30,7 @@ impl Backoff {
     }
 
     /// The wait after this many failures in a row: the part of the ceiling that `random` is of all its values.
-    pub fn delay(&self, failures: u32, random: u64) -> Duration {
+    pub(super) fn delay(&self, failures: u32, random: u64) -> Duration {
         fraction(self.ceiling(failures), random)
     }
 }
@@ -80,47 +54,28 @@ mod tests {
     use super::*;
 
     const SECOND: Duration = Duration::from_secs(1);
+    const FIVE_MINUTES: Backoff = Backoff::new(SECOND, Duration::from_mins(5));
 
     #[test]
     fn waits_double_up_to_the_longest() {
         let ceilings: Vec<u64> = (0..=11)
-            .map(|failures| Backoff::RECONNECT.ceiling(failures).as_secs())
+            .map(|failures| FIVE_MINUTES.ceiling(failures).as_secs())
             .collect();
         assert_eq!(ceilings, [0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300]);
-        let held: Vec<u64> = (1..=6)
-            .map(|failures| Backoff::HELD_PORT.ceiling(failures).as_secs())
-            .collect();
-        assert_eq!(held, [3, 6, 12, 24, 30, 30]);
     }
 
     #[test]
     fn months_of_failures_do_not_overflow() {
         let longest = Duration::MAX;
-        let backoff = Backoff::try_new(SECOND, longest).unwrap();
+        let backoff = Backoff::new(SECOND, longest);
         assert_eq!(backoff.ceiling(u32::MAX), longest);
-        assert_eq!(Backoff::RECONNECT.ceiling(u32::MAX), Duration::from_mins(5));
-    }
-
-    #[test]
-    fn schedules_without_a_pause_or_out_of_order_are_refused() {
-        assert_eq!(
-            Backoff::try_new(Duration::ZERO, SECOND),
-            Err(BackoffError::NoWait)
-        );
-        assert_eq!(
-            Backoff::try_new(2 * SECOND, SECOND),
-            Err(BackoffError::OutOfOrder {
-                first: 2 * SECOND,
-                longest: SECOND
-            })
-        );
-        assert!(Backoff::try_new(SECOND, SECOND).is_ok());
+        assert_eq!(FIVE_MINUTES.ceiling(u32::MAX), Duration::from_mins(5));
     }
 
     #[test]
     fn jitter_spreads_over_the_whole_wait() {
         let waits: Vec<Duration> = [0, 1 << 62, 1 << 63, u64::MAX]
-            .map(|random| Backoff::RECONNECT.delay(3, random))
+            .map(|random| FIVE_MINUTES.delay(3, random))
             .to_vec();
         assert_eq!(waits[..3], [Duration::ZERO, SECOND, 2 * SECOND]);
         assert!(
@@ -144,7 +99,7 @@ mod tests {
             random: u64,
         ) {
             let longest = Duration::from_millis(first + more);
-            let backoff = Backoff::try_new(Duration::from_millis(first), longest).unwrap();
+            let backoff = Backoff::new(Duration::from_millis(first), longest);
             let wait = backoff.delay(failures, random);
             prop_assert!(wait <= backoff.ceiling(failures), "{wait:?}");
             prop_assert!(backoff.ceiling(failures) <= longest);
