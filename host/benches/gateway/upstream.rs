@@ -26,6 +26,9 @@ pub const SMALL: usize = 1024;
 pub const OPENED: &[u8] = b": opened\n\n";
 pub const EVENT: &[u8] = b"data: {\"state\":\"ready\"}\n\n";
 
+/// The gateway's own.
+const GREETING: &str = r#"{"status":"ok","version":"0.0.0"}"#;
+
 /// What a download consists of.
 const BLOCK: usize = 256 * 1024;
 
@@ -59,6 +62,8 @@ impl Service {
     async fn respond(&self, request: Request<Incoming>) -> Response<Body> {
         let name = request.uri().path().rsplit('/').next().unwrap_or_default();
         match (request.method(), name) {
+            // Tunnels are closed when something else than the gateway answers behind them.
+            (&Method::GET, "") => whole(GREETING),
             (&Method::GET, "small") => whole(self.small.clone()),
             (&Method::GET, "download") => self.download(request.uri().query()),
             (&Method::GET, "events") => self.events(),

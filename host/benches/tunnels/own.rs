@@ -66,6 +66,7 @@ async fn keep(wanted: Wanted) -> Outcome<()> {
         host: wanted.address.ip().to_string(),
         port: wanted.address.port(),
         key_path: wanted.key_path,
+        known_hosts_path: None,
     };
     for remote_port in wanted.remote_ports {
         // To the manager they are as many hosts.

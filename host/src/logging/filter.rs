@@ -9,8 +9,8 @@ use tracing::Level;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
 
-/// What this program's modules and its extensions are called.
-const OURS: [&str; 2] = ["mngr_latchkey", super::layer::EXTENSION];
+/// What this program's modules, its extensions and its children are called.
+const OURS: [&str; 4] = ["mngr_latchkey", super::layer::EXTENSION, "gateway", "mngr"];
 
 /// What the user asked for.
 #[derive(Clone, Copy, Debug, Default)]

@@ -96,6 +96,7 @@ mod tests {
                 host: "127.0.0.1".to_owned(),
                 port,
                 key_path: "/nowhere/id".into(),
+                known_hosts_path: None,
             }),
         }
     }

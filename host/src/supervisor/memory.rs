@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
@@ -15,16 +15,22 @@ use crate::store::process::Identity;
 
 const SIZE_LIMIT: u64 = 16 * 1024 * 1024;
 
-/// The file of one supervisor. Every change is on disk when it returns, so it blocks.
+/// The file of one supervisor. Every change is on disk when it returns, so it blocks; changes that wait for the same disk are
+/// written together.
 #[derive(Debug)]
 pub struct Memory {
     path: PathBuf,
     content: Mutex<Content>,
+    /// How many changes are on disk. Locked by whoever writes.
+    written: Mutex<u64>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 struct Content {
+    /// How often it was changed since it was loaded.
+    #[serde(skip)]
+    changes: u64,
     gateway: Option<Identity>,
     sessions: BTreeMap<HostId, SessionIdentity>,
 }
@@ -42,6 +48,7 @@ impl Memory {
         Ok(Self {
             path,
             content: Mutex::new(content),
+            written: Mutex::new(0),
         })
     }
 
@@ -54,20 +61,36 @@ impl Memory {
     }
 
     fn with<T>(&self, look: impl FnOnce(&Content) -> T) -> T {
-        look(&self.content.lock().unwrap_or_else(PoisonError::into_inner))
+        look(&lock(&self.content))
     }
 
     fn change(&self, change: impl FnOnce(&mut Content)) -> Result<(), StorageError> {
-        let mut content = self.content.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = content.clone();
-        change(&mut content);
-        if *content == before {
+        let wanted = {
+            let mut content = lock(&self.content);
+            let before = content.clone();
+            change(&mut content);
+            if *content == before {
+                return Ok(());
+            }
+            content.changes += 1;
+            content.changes
+        };
+        let mut written = lock(&self.written);
+        if *written >= wanted {
+            // Whoever held the lock before has written this change with its own.
             return Ok(());
         }
-        let text = serde_json::to_vec_pretty(&*content)
+        let content = self.with(Content::clone);
+        let text = serde_json::to_vec_pretty(&content)
             .map_err(|error| StorageError::new("write", &self.path, error.into()))?;
-        durable::write(&self.path, &text, PRIVATE_FILE)
+        durable::write(&self.path, &text, PRIVATE_FILE)?;
+        *written = content.changes;
+        Ok(())
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl PredecessorStore for Memory {

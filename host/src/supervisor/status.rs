@@ -18,7 +18,8 @@ use crate::store::record::Record;
 
 /// Changes that come together are written together.
 const PAUSE: Duration = Duration::from_millis(250);
-const INTERVAL: Duration = Duration::from_secs(1);
+/// What changes all the time, the moment of the last event for instance, need not be exact.
+const REFRESH: Duration = Duration::from_secs(15);
 const SIZE_LIMIT: u64 = 64 * 1024 * 1024;
 
 /// A supervisor, its gateway, what it follows and what it keeps connected.
@@ -71,6 +72,7 @@ impl Sources<'_> {
     /// Keeps the file up to date. Never ends.
     pub(super) async fn publish(mut self) {
         let mut tunnels = self.tunnels.changes();
+        let mut discovery = self.discovery.changes();
         let mut written = None;
         loop {
             let status = self.collect();
@@ -86,8 +88,8 @@ impl Sources<'_> {
             tokio::select! {
                 _ = self.gateway.changed() => {}
                 _ = tunnels.changed() => {}
-                // Discovery does not say when it changes.
-                () = tokio::time::sleep(INTERVAL) => {}
+                _ = discovery.changed() => {}
+                () = tokio::time::sleep(REFRESH) => {}
             }
         }
     }

@@ -62,15 +62,7 @@ async fn ask(address: SocketAddr, password: &SecretString) -> Result<StatusCode,
         .header(CONNECTION, "close")
         .header(PASSWORD, password.expose_secret())
         .body(Empty::<Bytes>::new())?;
-    let exchange = async {
-        let response = sender.send_request(request).await?;
-        Ok(response.status())
-    };
-    tokio::select! {
-        status = exchange => status,
-        ended = connection => Err(match ended {
-            Ok(()) => std::io::Error::from(std::io::ErrorKind::UnexpectedEof).into(),
-            Err(error) => error.into(),
-        }),
-    }
+    // Ends with the exchange; what goes wrong there the sender is told.
+    tokio::spawn(connection);
+    Ok(sender.send_request(request).await?.status())
 }

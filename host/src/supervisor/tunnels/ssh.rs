@@ -145,6 +145,7 @@ mod tests {
             host: "10.0.0.1".to_owned(),
             port: 22,
             key_path: "/keys/id".into(),
+            known_hosts_path: None,
         };
         let refused = ConnectError::AuthenticationRefused {
             ssh: ssh.clone(),

@@ -24,6 +24,7 @@ fn ssh(port: u16) -> SshInfo {
         host: "h".into(),
         port,
         key_path: "/k".into(),
+        known_hosts_path: None,
     }
 }
 

@@ -55,8 +55,9 @@ impl Handler for Events {
             tracing::warn!(
                 host = %self.shared.host,
                 %fingerprint,
-                "accepted the host key of {} unseen, for there is no known_hosts file beside the private key",
+                "accepted the host key of {} unseen, for there is no {} to compare it with",
                 self.shared.host,
+                self.known_hosts.path().display(),
             );
         }
         Ok(true)

@@ -20,7 +20,7 @@ use super::wire::Wire;
 use super::{QUEUE, WINDOW};
 use crate::supervisor::ssh_info::SshInfo;
 use crate::supervisor::tunnels::algorithms;
-use crate::supervisor::tunnels::known_hosts::{self, KnownHosts};
+use crate::supervisor::tunnels::known_hosts::KnownHosts;
 use crate::supervisor::tunnels::private_key::Identity;
 
 /// For the TCP connection, the resolution of the name included.
@@ -97,8 +97,7 @@ pub(super) async fn open(
 async fn read_files(ssh: &SshInfo) -> Result<(KnownHosts, Identity), ConnectError> {
     let owned = ssh.clone();
     let read = move || {
-        let path = known_hosts::path_beside(&owned.key_path);
-        let known_hosts = KnownHosts::load(&path, &owned.host, owned.port);
+        let known_hosts = KnownHosts::load(&owned.known_hosts(), &owned.host, owned.port);
         (known_hosts, Identity::load(&owned.key_path))
     };
     let (known_hosts, identity) =

@@ -1,4 +1,4 @@
-//! The files that decide whether a host may be trusted and whether it trusts us: the key and the `known_hosts` beside it.
+//! The files that decide whether a host may be trusted and whether it trusts us: the key and the `known_hosts` that goes with it.
 
 use std::path::Path;
 
@@ -16,10 +16,10 @@ pub(super) struct Files {
 impl Files {
     /// Their state now.
     pub(super) async fn of(ssh: &SshInfo) -> Self {
-        let key = ssh.key_path.clone();
+        let ssh = ssh.clone();
         tokio::task::spawn_blocking(move || Self {
-            known_hosts: stamp(&key.with_file_name("known_hosts")),
-            key: stamp(&key),
+            known_hosts: stamp(&ssh.known_hosts()),
+            key: stamp(&ssh.key_path),
         })
         .await
         .unwrap_or_default()
@@ -58,6 +58,7 @@ mod tests {
             host: "127.0.0.1".to_owned(),
             port: 22,
             key_path: key_path.clone(),
+            known_hosts_path: None,
         };
         let absent = Files::of(&ssh).await;
         assert!(!Files::of(&ssh).await.differ_from(&absent));
@@ -78,6 +79,7 @@ mod tests {
             host: "127.0.0.1".to_owned(),
             port: 22,
             key_path: directory.path().join("file/id"),
+            known_hosts_path: None,
         };
         let earlier = Files::of(&ssh).await;
         assert!(!Files::of(&ssh).await.differ_from(&earlier), "{earlier:?}");

@@ -11,8 +11,10 @@ mod line;
 mod name;
 mod refusal;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use russh::keys::{Algorithm, HashAlg, PublicKey};
 
@@ -22,7 +24,6 @@ pub use self::refusal::HostKeyError;
 use self::refusal::Offer;
 use crate::store::durable;
 
-const FILE_NAME: &str = "known_hosts";
 /// Tens of thousands of hosts.
 const FILE_LIMIT: u64 = 16 << 20;
 
@@ -60,12 +61,16 @@ pub enum Trust {
     FirstUse { fingerprint: String },
 }
 
-/// Where the host keys are looked for when `key_path` is the private key.
-pub fn path_beside(key_path: &Path) -> PathBuf {
-    key_path.with_file_name(FILE_NAME)
-}
+/// The first line that makes no sense, and how many do, of each file: it is read at every attempt to connect, and the same
+/// trouble is said once.
+static SAID: Mutex<BTreeMap<PathBuf, (usize, usize)>> = Mutex::new(BTreeMap::new());
 
 impl KnownHosts {
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Reads what the file at `path` says about `host`. Blocks on the file system.
     pub fn load(path: &Path, host: &str, port: u16) -> Result<Self, HostKeyError> {
         let content = match durable::read(path, FILE_LIMIT)? {
@@ -171,6 +176,12 @@ impl KnownHosts {
         let Some(first) = skipped.first() else {
             return;
         };
+        let state = (first.number, skipped.len());
+        let mut said = SAID.lock().unwrap_or_else(PoisonError::into_inner);
+        if said.insert(self.path.clone(), state) == Some(state) {
+            return;
+        }
+        drop(said);
         tracing::warn!(
             file = %self.path.display(),
             line = first.number,

@@ -28,6 +28,7 @@ fn address(port: u16) -> SshInfo {
         host: "10.0.0.1".to_owned(),
         port,
         key_path: "/nowhere/id".into(),
+        known_hosts_path: None,
     }
 }
 

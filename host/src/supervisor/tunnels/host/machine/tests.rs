@@ -41,6 +41,7 @@ impl Bench {
             host: "10.0.0.1".to_owned(),
             port: 22,
             key_path: "/keys/id".into(),
+            known_hosts_path: None,
         };
         let agent = AgentId::parse(&format!("agent-{}", "a".repeat(32))).unwrap();
         let mut wanted = Wanted::nothing(ssh.clone());
