@@ -324,6 +324,16 @@ impl Agent {
             host_id,
         }
     }
+
+    /// The token that names its handle.
+    ///
+    /// # Panics
+    /// When its environment has none.
+    pub fn token(&self) -> String {
+        let mut variables = self.environment.iter();
+        let token = variables.find(|(name, _)| name == "LATCHKEY_GATEWAY_PERMISSIONS_OVERRIDE");
+        token.expect("every agent has a token").1.clone()
+    }
 }
 
 /// 32 hexadecimal characters, the same for the same name.

@@ -9,6 +9,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::command::{Cli, Outcome};
+use crate::compile_cache;
 
 /// The directory and shortcuts to what lies in it.
 pub struct Home {
@@ -50,6 +51,15 @@ impl Home {
     /// Where pending requests stand, one file each.
     pub fn pending_requests(&self) -> PathBuf {
         self.latchkey_directory().join("permission_requests/v2")
+    }
+
+    /// Puts the components there as compiled before, if they have been: whoever starts a gateway here need not do it again.
+    #[must_use]
+    pub fn with_compiled_components(self) -> Self {
+        let directory = self.latchkey_directory();
+        fs::create_dir_all(&directory).expect("the latchkey directory can be created");
+        compile_cache::seed(&directory.join("compile_cache"));
+        self
     }
 
     /// Runs the program with `--latchkey-directory` and these arguments.

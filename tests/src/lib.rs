@@ -81,18 +81,23 @@ pub use namespace::Namespace;
 pub use pattern::{Pattern, Tally};
 pub use process::Process;
 #[cfg(target_os = "linux")]
-pub use process_list::{Listed, descendants, is_running, processes, processes_that_name};
+pub use process_list::{
+    Listed, descendants, is_running, processes, processes_that_name, processor_time,
+    resident_memory,
+};
 pub use program::{Ended, Program, Running};
 pub use raw::{Raw, RawAnswer};
 pub use requests::{AGENT, ask, share};
 #[cfg(target_os = "linux")]
-pub use resident::{Reply, Resident};
+pub use resident::{Call, Calls, Reply, Resident};
 #[cfg(target_os = "linux")]
 pub use ssh_keys::{KeyKind, SshKey, known_hosts_name};
 #[cfg(target_os = "linux")]
 pub use sshd::{Sshd, SshdOptions};
 #[cfg(target_os = "linux")]
-pub use supervisor::{Supervisor, SupervisorOptions, end_all_of, gateway_of, record};
+pub use supervisor::{
+    Supervisor, SupervisorOptions, agent_of, caller_of, end_all_of, gateway_of, record,
+};
 pub use tokens::Keys;
 pub use upstream::{
     Authority, Connection, Feed, Gate, KEY, Script, UPSTREAM_KEY, UPSTREAM_URL, Upstream,

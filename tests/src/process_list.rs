@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -62,6 +63,36 @@ pub fn processes_that_name(path: &Path) -> Vec<Listed> {
 /// Whether a process with this number runs, and is no zombie.
 pub fn is_running(id: u32) -> bool {
     look_at(id).is_some()
+}
+
+/// How many bytes of memory a process holds.
+///
+/// # Panics
+/// When it does not run.
+pub fn resident_memory(id: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{id}/status")).expect("the process runs");
+    let size = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB"));
+    let kilobytes: u64 = size
+        .and_then(|size| size.parse().ok())
+        .expect("a running process has memory");
+    kilobytes * 1024
+}
+
+/// How long the processor has worked for a process.
+///
+/// # Panics
+/// When it does not run.
+pub fn processor_time(id: u32) -> Duration {
+    let status = fs::read_to_string(format!("/proc/{id}/stat")).expect("the process runs");
+    let fields = status.rsplit_once(')').map(|(_, fields)| fields);
+    // The time in user mode and that in the kernel, in hundredths of a second.
+    let times = fields.into_iter().flat_map(|fields| {
+        let fields = fields.split_whitespace().skip(11).take(2);
+        fields.filter_map(|ticks| ticks.parse::<u64>().ok())
+    });
+    Duration::from_millis(times.sum::<u64>() * 10)
 }
 
 /// Sends a signal to a process that may have ended.

@@ -1,10 +1,12 @@
 //! An agent where it lives: in its host's namespace, with nothing but the environment that it was given.
 
+use std::path::Path;
 use std::process::Stdio;
 
 use crate::caller::Agent;
 use crate::discovery::Discovered;
 use crate::namespace::Namespace;
+use crate::program::{Program, Running};
 use crate::within_patience;
 
 /// What an agent's own client does: every word of it comes from the environment.
@@ -12,6 +14,12 @@ const CLIENT: &str = r#"exec curl --disable --silent --show-error --max-time "$2
   --header "X-Latchkey-Gateway-Password: $LATCHKEY_GATEWAY_PASSWORD" \
   --header "X-Latchkey-Gateway-Permissions-Override: $LATCHKEY_GATEWAY_PERMISSIONS_OVERRIDE" \
   --write-out '\n%{http_code}' "$LATCHKEY_GATEWAY$1""#;
+
+/// The same again and again, each call on a connection of its own: the content, then a line with status and exit code.
+const TIRELESS: &str = r#"while :; do curl --disable --silent --max-time 15 \
+  --header "X-Latchkey-Gateway-Password: $LATCHKEY_GATEWAY_PASSWORD" \
+  --header "X-Latchkey-Gateway-Permissions-Override: $LATCHKEY_GATEWAY_PERMISSIONS_OVERRIDE" \
+  --write-out '\n@ %{http_code} %{exitcode}\n' "$LATCHKEY_GATEWAY$1"; done"#;
 
 /// The agent and where it lives.
 pub struct Resident<'a> {
@@ -59,6 +67,54 @@ impl Resident<'_> {
     pub async fn reaches_the_gateway(&self) -> bool {
         self.get("/permissions/self").await.status == 200
     }
+
+    /// Calls the gateway again and again until that is dropped.
+    pub fn keep_asking(&self, path: &str) -> Calls {
+        let mut program = Program::new("ip", Path::new("/"))
+            .arguments(["netns", "exec", self.namespace.name()])
+            .arguments(["sh", "-c", TIRELESS, "sh", path]);
+        for (name, value) in &self.agent.environment {
+            program = program.environment(name, value);
+        }
+        Calls(program.start())
+    }
+}
+
+/// Calls of one agent, one after the other.
+pub struct Calls(Running);
+
+impl Calls {
+    /// What became of the next one.
+    pub async fn next(&mut self) -> Call {
+        let mut body = String::new();
+        loop {
+            let line = self.0.line().await;
+            let Some(end) = line.strip_prefix("@ ") else {
+                body += &line;
+                continue;
+            };
+            let numbers = end.split_once(' ').and_then(|(status, exit_code)| {
+                Some((status.parse().ok()?, exit_code.parse().ok()?))
+            });
+            let (status, exit_code) = numbers.expect("a status and an exit code");
+            return Call {
+                status,
+                exit_code,
+                body,
+            };
+        }
+    }
+}
+
+/// What became of one of many calls.
+#[derive(Debug)]
+pub struct Call {
+    /// The status code; 0 where there was no answer.
+    pub status: u16,
+    /// curl's: 0 where the answer was whole, 7 where there was no connection.
+    pub exit_code: u8,
+    /// The content, without its line ends.
+    pub body: String,
 }
 
 /// What curl got.

@@ -94,6 +94,19 @@ impl SshKey {
         words.join(" ")
     }
 
+    /// `SHA256:` and the digest of the public key.
+    pub(crate) fn fingerprint(&self) -> String {
+        let path = self.public_path();
+        let printed = run(
+            "ssh-keygen",
+            ["-l", "-f", path.to_str().expect("the path is text")],
+        );
+        let fingerprint = printed.split_whitespace().nth(1);
+        fingerprint
+            .expect("length, fingerprint, comment, kind")
+            .to_owned()
+    }
+
     /// `known_hosts` in the same directory, where a client looks.
     pub fn known_hosts(&self) -> PathBuf {
         self.path.with_file_name("known_hosts")

@@ -75,6 +75,11 @@ impl Sshd {
         SshKey::at(self.file("host_key")).public()
     }
 
+    /// What people compare: `SHA256:` and the digest of its public host key.
+    pub fn host_key_fingerprint(&self) -> String {
+        SshKey::at(self.file("host_key")).fingerprint()
+    }
+
     /// A new host key, with which it shows itself from its next start on.
     pub fn change_host_key(&self, kind: KeyKind) {
         SshKey::generate_at(&self.directory.path().join("host_key"), kind, "");

@@ -72,9 +72,7 @@ impl Supervisor {
 
     /// Somebody with the password and any token.
     pub fn with_token(&self, token: &str) -> Caller {
-        Caller::new(self.address)
-            .with_header("X-Latchkey-Gateway-Password", &self.password)
-            .with_header("X-Latchkey-Gateway-Permissions-Override", token)
+        caller(self.address, &self.password, token)
     }
 
     /// The person who decides on requests.
@@ -195,6 +193,38 @@ pub fn gateway_of(supervisor: u32) -> Option<Listed> {
     children.pop()
 }
 
+/// Somebody with any token at the supervisor that runs in a home, whoever has started it.
+///
+/// # Panics
+/// When `gateway-info` finds none.
+pub fn caller_of(home: &Home, token: &str) -> Caller {
+    let info = home.cli(["gateway-info"]).expect_success().json();
+    let (address, password) = address_and_password(&info);
+    caller(address, &password, token)
+}
+
+/// An agent of the supervisor that runs in a home, whoever has started it; on a host of its own.
+///
+/// # Panics
+/// When `gateway-info` finds none.
+pub fn agent_of(home: &Home, name: &str) -> Agent {
+    Agent::register(home, name, name, |token| caller_of(home, token))
+}
+
+fn caller(address: SocketAddr, password: &str, token: &str) -> Caller {
+    Caller::new(address)
+        .with_header("X-Latchkey-Gateway-Password", password)
+        .with_header("X-Latchkey-Gateway-Permissions-Override", token)
+}
+
+/// What `gateway-info` prints.
+fn address_and_password(info: &Value) -> (SocketAddr, String) {
+    let text = |name: &str| info[name].as_str().expect("a string").to_owned();
+    let url = text("url");
+    let address = url.strip_prefix("http://").expect("a URL");
+    (address.parse().expect("address and port"), text("password"))
+}
+
 /// How a supervisor is to be started.
 pub struct SupervisorOptions {
     home: Home,
@@ -273,16 +303,13 @@ impl SupervisorOptions {
         })
         .await;
         compile_cache::publish(&cache);
-        let info = info.expect("it has answered");
-        let text = |name: &str| info[name].as_str().expect("a string").to_owned();
-        let address = text("url");
-        let address = address.strip_prefix("http://").expect("a URL");
+        let (address, password) = address_and_password(&info.expect("it has answered"));
         Supervisor {
             process,
             home: Some(self.home),
             mngr: self.mngr,
-            address: address.parse().expect("address and port"),
-            password: text("password"),
+            address,
+            password,
         }
     }
 }

@@ -1,10 +1,10 @@
-//! `supervisor ensure|stop|restart|bounce` and `status`: one detached supervisor, whoever asks for it.
+//! `supervisor ensure|stop|restart|bounce`: one detached supervisor, whoever asks for it.
 
 use std::thread;
 
 use end_to_end::{
-    Cli, Home, Mngr, Supervisor, UPSTREAM_URL, Upstream, end_all_of, eventually, gateway_of,
-    is_running, record,
+    Cli, Home, Mngr, Supervisor, UPSTREAM_URL, Upstream, agent_of, caller_of, end_all_of,
+    gateway_of, is_running, record,
 };
 use serde_json::Value;
 
@@ -16,7 +16,7 @@ struct Embedder {
 
 impl Embedder {
     fn new() -> Self {
-        let home = Home::new();
+        let home = Home::new().with_compiled_components();
         let mngr = Mngr::in_home(&home);
         Self { home, mngr }
     }
@@ -86,23 +86,31 @@ async fn many_that_ensure_at_once_agree_on_one() {
 
 #[tokio::test]
 async fn restart_gives_another_with_the_present_environment() {
-    let upstream = Upstream::start().await;
     let embedder = Embedder::new();
-    let first = Embedder::process(&embedder.record_of("ensure"));
+    let (before, after) = (Upstream::start().await, Upstream::start().await);
+    let ensured = embedder
+        .command("ensure")
+        .environment(UPSTREAM_URL, before.url());
+    let first = Embedder::process(&ensured.run().expect_success().json());
+    let agent = agent_of(&embedder.home, "a");
+    let path = format!("/minds-api-proxy/api/v1/agents/{}/x", agent.id);
+    agent.get(&path).await.expect(200);
+    assert_eq!(before.requests().len(), 1);
     let restart = embedder
         .command("restart")
-        .environment(UPSTREAM_URL, upstream.url());
+        .environment(UPSTREAM_URL, after.url());
     let second = Embedder::process(&restart.run().expect_success().json());
     assert_ne!(first, second);
     assert!(!is_running(first) && is_running(second));
-    let gateway = gateway_of(second).expect("a gateway child");
-    let environment = std::fs::read(format!("/proc/{}/environ", gateway.id)).unwrap();
-    let expected = format!("{UPSTREAM_URL}={}", upstream.url());
-    assert!(
-        String::from_utf8_lossy(&environment)
-            .split('\0')
-            .any(|pair| pair == expected)
-    );
+    // The environment of before is that of a process which has ended; agents and their tokens are the same.
+    let token = agent.token();
+    let agent = agent_of(&embedder.home, "b");
+    agent.get("/permissions/self").await.expect(200);
+    let path = format!("/minds-api-proxy/api/v1/agents/{}/x", agent.id);
+    agent.get(&path).await.expect(200);
+    assert_eq!((before.requests().len(), after.requests().len()), (1, 1));
+    let caller = caller_of(&embedder.home, &token);
+    caller.get("/permissions/self").await.expect(200);
 }
 
 #[tokio::test]
@@ -135,30 +143,4 @@ async fn one_that_runs_in_a_terminal_is_adopted_and_stopped_like_any_other() {
     let (status, home) = supervisor.ended().await;
     assert_eq!(status.code(), Some(0));
     assert!(!record(&home).exists());
-}
-
-#[tokio::test]
-async fn status_says_what_runs() {
-    let home = Home::new();
-    let outcome = home.cli(["status"]).expect_code(1);
-    assert!(
-        outcome
-            .stderr
-            .starts_with("Error: No ``mngr latchkey forward`` supervisor is running"),
-        "{outcome}"
-    );
-    let supervisor = Supervisor::in_home(home).start().await;
-    let status = supervisor.status();
-    assert_eq!(status["running"], true, "{status}");
-    assert_eq!(status["pid"], supervisor.process().id(), "{status}");
-    let gateway = supervisor.gateway().expect("a gateway child").id;
-    eventually("the status names the gateway", async || {
-        supervisor.status()["gateway"]["pid"] == gateway
-    })
-    .await;
-    let text = supervisor.cli(["status"]).expect_success().stdout;
-    assert!(
-        text.contains("gateway") && text.contains(&supervisor.process().id().to_string()),
-        "{text}"
-    );
 }

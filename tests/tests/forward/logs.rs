@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use end_to_end::{Home, Supervisor, eventually};
+use end_to_end::{Home, Program, Supervisor, eventually, record};
 use rustix::process::Signal;
 use serde_json::Value;
 
@@ -147,4 +147,37 @@ async fn the_log_is_rotated_at_ten_megabytes() {
         first["timestamp"].is_string(),
         "the file of before is still written to: {first}"
     );
+}
+
+#[tokio::test]
+async fn on_a_terminal_stderr_is_coloured_unless_that_is_declined() {
+    for (declined, coloured) in [(None, true), (Some("1"), false)] {
+        let options = Supervisor::in_home(Home::new().with_compiled_components());
+        let home = options.home();
+        // `script` gives it a terminal, and prints what the terminal shows.
+        let command = format!(
+            "exec '{}' forward --latchkey-directory '{}' --mngr-binary '{}'",
+            end_to_end::program().display(),
+            home.latchkey_directory().display(),
+            options.mngr().path().display()
+        );
+        let mut terminal = Program::new("script", home.path())
+            .arguments(["--quiet", "--return", "--flush", "--command", &command])
+            .arguments(["/dev/null"])
+            .environment("TERM", "xterm");
+        if let Some(value) = declined {
+            terminal = terminal.environment("NO_COLOR", value);
+        }
+        let mut terminal = terminal.start();
+        let line = terminal.line().await;
+        assert_eq!(line.contains('\u{1b}'), coloured, "{line:?}");
+        eventually("gateway-info answers", async || {
+            home.cli(["gateway-info"]).status.success()
+        })
+        .await;
+        // Ctrl-C, as the terminal passes it on.
+        terminal.write(b"\x03").await;
+        terminal.end().await.expect_success();
+        assert!(!record(home).exists());
+    }
 }

@@ -12,11 +12,15 @@
 mod discovery;
 mod embedding;
 mod end;
+mod files;
 mod gateway;
 mod load;
 mod logs;
+mod naming;
 mod ownership;
 mod secrets;
+mod snapshots;
+mod status;
 
 use end_to_end::{Cli, Home, Process, is_running, record};
 

@@ -139,3 +139,54 @@ async fn no_output_holds_the_key_the_password_a_token_or_the_api_key() {
         );
     }
 }
+
+/// The environment with which a process was started.
+fn environment_of(process: u32) -> Vec<String> {
+    let text = fs::read(format!("/proc/{process}/environ")).unwrap();
+    let pairs = text.split(|&byte| byte == 0);
+    pairs
+        .map(|pair| String::from_utf8_lossy(pair).into_owned())
+        .collect()
+}
+
+#[tokio::test]
+async fn mngr_is_given_no_secret_and_the_gateway_those_that_it_needs() {
+    const ENCRYPTION_KEY: &str = "LATCHKEY_ENCRYPTION_KEY";
+    let key = "c2VjcmV0IG9mIHRoaXJ0eS10d28gYnl0ZXMgbG9uZyE=";
+    let supervisor = Supervisor::in_home(Home::new())
+        .environment(UPSTREAM_KEY, KEY)
+        .environment(ENCRYPTION_KEY, key)
+        .environment("A_SETTING_OF_MNGRS", "kept")
+        .start()
+        .await;
+    let start = supervisor.mngr().started(1).await;
+    let gateway = supervisor.gateway().expect("a gateway child");
+    let has = |environment: &[String], name: &str, value: &str| {
+        environment.contains(&format!("{name}={value}"))
+    };
+    assert!(
+        has(&start.environment, "A_SETTING_OF_MNGRS", "kept"),
+        "{:?}",
+        start.environment
+    );
+    for (name, value) in [(UPSTREAM_KEY, KEY), (ENCRYPTION_KEY, key)] {
+        assert!(
+            has(&environment_of(supervisor.process().id()), name, value),
+            "{name} has not reached the supervisor"
+        );
+        assert!(
+            has(&environment_of(gateway.id), name, value),
+            "{name} has not reached the gateway"
+        );
+    }
+    // Neither mngr nor anybody else whom the supervisor starts.
+    let mut others = supervisor.children();
+    others.retain(|child| child.id != gateway.id);
+    assert!(others.iter().any(|child| child.id == start.process));
+    for other in others {
+        let shown = environment_of(other.id).join("\n");
+        for secret in [KEY, key] {
+            assert!(!shown.contains(secret), "{other:?} was given {secret}");
+        }
+    }
+}

@@ -114,20 +114,88 @@ async fn a_revoked_key_is_refused_whatever_else_the_file_says() {
     assert!(error.to_lowercase().contains("revoked"), "{error}");
 }
 
+/// The warnings so far that name all of these.
+fn warnings(supervisor: &Supervisor, parts: &[&str]) -> Vec<String> {
+    let log = supervisor.process().stderr();
+    log.lines()
+        .filter(|line| line.contains("WARN") && parts.iter().all(|part| line.contains(part)))
+        .map(str::to_owned)
+        .collect()
+}
+
 #[tokio::test]
 async fn without_a_file_the_first_key_is_accepted_with_a_warning() {
     let Some(host) = Host::new().await else {
         return;
     };
-    fs::remove_file(host.key.known_hosts()).unwrap();
+    let file = host.key.known_hosts();
+    fs::remove_file(&file).unwrap();
     let supervisor = supervisor().await;
     reaches(&supervisor, &announced(&host, &supervisor)).await;
-    let log = supervisor.process().stderr();
-    let address = host.sshd.address().to_string();
-    let warned = log.lines().any(|line| {
-        line.contains("WARN") && line.contains("known_hosts") && line.contains(&address)
-    });
-    assert!(warned, "no warning names {address} and known_hosts:\n{log}");
+    let (file, address) = (file.to_str().unwrap(), host.sshd.address().to_string());
+    let warned = warnings(&supervisor, &[file, &address]);
+    assert_eq!(
+        warned.len(),
+        1,
+        "{warned:#?}\n{}",
+        supervisor.process().stderr()
+    );
+}
+
+#[tokio::test]
+async fn without_a_file_every_key_is_accepted_and_its_fingerprint_said() {
+    let Some(mut host) = Host::new().await else {
+        return;
+    };
+    fs::remove_file(host.key.known_hosts()).unwrap();
+    let supervisor = supervisor().await;
+    let mut resident = announced(&host, &supervisor);
+    reaches(&supervisor, &resident).await;
+    let before = host.sshd.host_key_fingerprint();
+    let agent = resident.agent;
+    host.sshd.kill();
+    host.sshd.change_host_key(KeyKind::Ed25519);
+    host.sshd.start_again().await;
+    resident = host.resident(agent);
+    reaches_within(end_to_end::PATIENCE * 3, &supervisor, &resident).await;
+    let after = host.sshd.host_key_fingerprint();
+    assert_ne!(before, after);
+    for fingerprint in [before, after] {
+        let warned = warnings(&supervisor, &[&fingerprint]);
+        assert_eq!(
+            warned.len(),
+            1,
+            "{fingerprint}\n{}",
+            supervisor.process().stderr()
+        );
+    }
+    assert!(!host.key.known_hosts().exists(), "the file is mngr's");
+}
+
+#[tokio::test]
+async fn the_file_that_mngr_names_counts_and_not_the_one_beside_the_key() {
+    let Some(host) = Host::new().await else {
+        return;
+    };
+    let beside = host.key.known_hosts();
+    let named = beside.with_file_name("named_by_mngr");
+    fs::rename(&beside, &named).unwrap();
+    let other = tempfile::tempdir().unwrap();
+    let other = SshKey::generate(other.path(), KeyKind::Ed25519).public();
+    host.key.know(host.sshd.address(), &other);
+    let supervisor = supervisor().await;
+    let mut ssh = host.sshd.ssh_info(&host.key);
+    ssh["known_hosts_path"] = named.to_str().unwrap().into();
+    let resident = host.resident(supervisor.agent("a"));
+    let discovered = resident.discovered();
+    supervisor.mngr().say(&discovered.agent_discovered());
+    supervisor.mngr().say(&discovered.ssh_info(&ssh));
+    reaches(&supervisor, &resident).await;
+    // The same address with the other file is another matter.
+    ssh["known_hosts_path"] = beside.to_str().unwrap().into();
+    supervisor.mngr().say(&discovered.ssh_info(&ssh));
+    let error = is_refused(&host, &supervisor, &resident).await;
+    assert!(error.to_lowercase().contains("changed"), "{error}");
 }
 
 #[tokio::test]

@@ -1,9 +1,12 @@
 //! What breaks, and comes back without anybody's help.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use end_to_end::eventually;
+use end_to_end::{Call, eventually, within_patience};
 use rustix::process::Signal;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
 
 use crate::host::{Host, reaches, reaches_within, status, supervisor};
 
@@ -73,40 +76,32 @@ async fn notices(supervisor: &end_to_end::Supervisor, resident: &end_to_end::Res
 }
 
 #[tokio::test]
-async fn the_cable_is_cut_for_longer_than_the_keep_alive() {
-    let (Some(host), Some(other)) = (Host::new().await, Host::new().await) else {
+async fn a_cable_is_cut_and_elsewhere_packets_vanish_for_longer_than_the_keep_alive() {
+    let (Some(cut), Some(silent), Some(other)) =
+        (Host::new().await, Host::new().await, Host::new().await)
+    else {
         return;
     };
     let supervisor = supervisor().await;
-    let resident = host.connected(&supervisor, "a").await;
-    let neighbour = other.connected(&supervisor, "b").await;
-    host.namespace.cut();
-    notices(&supervisor, &resident).await;
-    assert!(
-        neighbour.reaches_the_gateway().await,
-        "one host's trouble is another's"
-    );
-    host.namespace.mend();
-    reaches_within(RECOVERY, &supervisor, &resident).await;
-}
-
-#[tokio::test]
-async fn packets_vanish_for_longer_than_the_keep_alive() {
-    let (Some(host), Some(other)) = (Host::new().await, Host::new().await) else {
-        return;
-    };
-    let supervisor = supervisor().await;
-    let resident = host.connected(&supervisor, "a").await;
-    let neighbour = other.connected(&supervisor, "b").await;
-    host.namespace.black_hole();
-    notices(&supervisor, &resident).await;
-    assert!(
-        neighbour.reaches_the_gateway().await,
-        "one host's trouble is another's"
-    );
-    host.namespace.let_through();
-    // The session of before still holds the port: the host was never told that it is over.
-    reaches_within(RECOVERY, &supervisor, &resident).await;
+    let unplugged = cut.connected(&supervisor, "a").await;
+    let unheard = silent.connected(&supervisor, "b").await;
+    let neighbour = other.connected(&supervisor, "c").await;
+    cut.namespace.cut();
+    silent.namespace.black_hole();
+    for resident in [&unplugged, &unheard] {
+        notices(&supervisor, resident).await;
+        assert!(
+            neighbour.reaches_the_gateway().await,
+            "one host's trouble is another's"
+        );
+    }
+    cut.namespace.mend();
+    silent.namespace.let_through();
+    // The sessions of before may still hold the port: nobody told the hosts that they are over.
+    for resident in [&unplugged, &unheard] {
+        reaches_within(RECOVERY, &supervisor, resident).await;
+    }
+    assert_eq!(other.sshd.sessions(), 1);
 }
 
 #[tokio::test]
@@ -154,6 +149,71 @@ async fn the_gateway_is_killed_and_the_tunnel_stays() {
         (&"up".into(), &since),
         "{status}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_under_load_the_gateway_costs_what_is_in_flight_and_refuses_no_connection() {
+    const AGENTS: usize = 6;
+    const KILLS: usize = 3;
+    let Some(host) = Host::new().await else {
+        return;
+    };
+    let supervisor = supervisor().await;
+    let resident = host.connected(&supervisor, "a").await;
+    let served = Arc::new(watch::Sender::new(0));
+    let mut clients = JoinSet::new();
+    for _ in 0..AGENTS {
+        let (mut calls, served) = (
+            resident.keep_asking("/permissions/self"),
+            Arc::clone(&served),
+        );
+        clients.spawn(async move {
+            let mut failed = Vec::new();
+            // Until the test has seen enough.
+            while *served.borrow() < u32::MAX {
+                let call = calls.next().await;
+                if (call.status, call.exit_code) == (200, 0) {
+                    served.send_modify(|count| *count = count.saturating_add(1));
+                } else {
+                    failed.push(call);
+                }
+            }
+            failed
+        });
+    }
+    let serves = async |more: u32| {
+        let mut served = served.subscribe();
+        let goal = *served.borrow() + more;
+        let reached = served.wait_for(|count| *count >= goal);
+        within_patience("agents are served", reached).await.unwrap();
+    };
+    for _ in 0..KILLS {
+        serves(50).await;
+        let gateway = supervisor.gateway().expect("a gateway child");
+        gateway.signal(Signal::KILL);
+        eventually("another gateway runs", async || {
+            supervisor
+                .gateway()
+                .is_some_and(|next| next.id != gateway.id)
+        })
+        .await;
+    }
+    serves(50).await;
+    eprintln!("{} calls were answered", *served.borrow());
+    served.send_replace(u32::MAX);
+    let failed: Vec<Call> = clients.join_all().await.into_iter().flatten().collect();
+    // Every answer that there was is whole and the gateway's own; what was in flight got none.
+    let cut = |call: &&Call| call.status == 0 && [52, 56].contains(&call.exit_code);
+    assert_eq!(
+        failed.iter().filter(cut).count(),
+        failed.len(),
+        "{failed:#?}"
+    );
+    assert!(
+        failed.len() <= KILLS * AGENTS,
+        "more than was in flight: {failed:#?}"
+    );
+    assert_eq!(host.sshd.sessions(), 1);
 }
 
 #[tokio::test]

@@ -2,9 +2,9 @@
 
 use std::process::Stdio;
 
-use end_to_end::{Supervisor, eventually};
+use end_to_end::{Supervisor, eventually, is_running};
 
-use crate::host::{Host, fails_with, reaches, reaches_within, supervisor};
+use crate::host::{AGENT_SIDE, Host, fails_with, reaches, reaches_within, supervisor};
 
 const RECOVERY: std::time::Duration = std::time::Duration::from_secs(60);
 
@@ -15,11 +15,21 @@ async fn after_a_kill_the_next_supervisor_serves_the_same_agents() {
     };
     let first = supervisor().await;
     let resident = host.connected(&first, "a").await;
+    let orphans = first.children();
     let home = first.kill().await;
     // What mngr knows it says again; nothing else is told to the next one.
     let next = Supervisor::in_home(home).start().await;
     host.announce(&next, &resident);
     reaches_within(RECOVERY, &next, &resident).await;
+    eventually("nothing is left of the one that was killed", async || {
+        !orphans.iter().any(|orphan| is_running(orphan.id))
+    })
+    .await;
+    eventually("the host has one session", async || {
+        host.sshd.sessions() == 1
+    })
+    .await;
+    assert_eq!(host.namespace.loopback_listeners(), [AGENT_SIDE]);
 }
 
 #[tokio::test]

@@ -1,17 +1,16 @@
 //! Much at once through one connection: nothing is lost, and who does not read holds up nobody else.
 
-use std::fs;
 use std::time::Duration;
 
 use end_to_end::{
     Home, KEY, MindsApi, Pattern, Program, Resident, Running, Supervisor, Tally, UPSTREAM_KEY,
-    UPSTREAM_URL, eventually, eventually_within,
+    UPSTREAM_URL, eventually, eventually_within, resident_memory,
 };
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 
-use crate::host::{Host, reaches};
+use crate::host::{Host, reaches, status};
 
 const MIB: u64 = 1024 * 1024;
 
@@ -48,18 +47,7 @@ fn curl(
 }
 
 fn memory(supervisor: &Supervisor) -> u64 {
-    let path = format!("/proc/{}/status", supervisor.process().id());
-    let status = fs::read_to_string(path).expect("the supervisor runs");
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))
-        .expect("it has memory");
-    let kilobytes: u64 = line
-        .trim()
-        .trim_end_matches(" kB")
-        .parse()
-        .expect("a number");
-    kilobytes * 1024
+    resident_memory(supervisor.process().id())
 }
 
 /// Asserts that the supervisor has not grown by what passed through it.
@@ -171,6 +159,11 @@ async fn a_gateway_that_does_not_take_an_upload_holds_up_no_other_and_no_keep_al
         host.announce(&supervisor, resident);
         reaches(&supervisor, resident).await;
     }
+    eventually("the status calls it up", async || {
+        status(&supervisor, &other)["state"] == "up"
+    })
+    .await;
+    let since = status(&supervisor, &other)["since"].clone();
     let before = memory(&supervisor);
     let mut curl = curl(
         &supervisor,
@@ -199,7 +192,9 @@ async fn a_gateway_that_does_not_take_an_upload_holds_up_no_other_and_no_keep_al
     )
     .await;
     is_modest(&supervisor, before);
+    // It is the same connection still.
     assert_eq!(host.sshd.sessions(), 1, "{}", host.sshd.log());
+    assert_eq!(status(&supervisor, &other)["since"], since);
     sending.abort();
     drop(curl);
     accepting.abort();
