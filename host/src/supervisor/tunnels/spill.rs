@@ -5,8 +5,8 @@
 //! death. Free places are used again: the file is never longer than the most that it held at once.
 //! Reading and writing happen on blocking threads, one of each at a time.
 //!
-//! [`SpillSpace`] keeps the account of all spills of the process. A block that would exceed the cap of its channel or of the
-//! process is refused: its channel has to end, the others keep theirs.
+//! [`SpillSpace`] keeps the account of all spills of the process. A block that would exceed the cap of its channel, of its host or
+//! of the process is refused: its channel has to end, the others keep theirs.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::fs::{File, OpenOptions};
@@ -27,6 +27,9 @@ pub(super) const BLOCK: usize = 512 * 1024;
 /// What one channel may keep on disk.
 pub(super) const CHANNEL_CAP: u64 = 1 << 30;
 
+/// What all channels of one host may keep on disk: half of what there is, so that no host takes it from all others.
+const HOST_CAP: u64 = 2 << 30;
+
 /// What all channels of the process may keep on disk.
 const PROCESS_CAP: u64 = 4 << 30;
 
@@ -35,8 +38,8 @@ const PROCESS_CAP: u64 = 4 << 30;
 pub(super) enum SpillError {
     #[error("more than {} MiB wait for it", .0 >> 20)]
     ChannelFull(u64),
-    #[error("all tunnels together have {} MiB waiting, which is the most that is kept", .0 >> 20)]
-    ProcessFull(u64),
+    #[error("{whose} have {} MiB waiting, which is the most that is kept", .cap >> 20)]
+    SpaceFull { whose: &'static str, cap: u64 },
     #[error("cannot keep what waits for it in {}: {source}", directory.display())]
     Disk {
         directory: PathBuf,
@@ -44,13 +47,15 @@ pub(super) enum SpillError {
     },
 }
 
-/// The directory of all spills of this process, and how much they hold.
+/// The directory of all spills of this process, or of one host, and how much they hold.
 #[derive(Debug)]
 pub(crate) struct SpillSpace {
     directory: PathBuf,
     used: AtomicU64,
     channel_cap: u64,
-    process_cap: u64,
+    cap: u64,
+    /// What this is a part of.
+    whole: Option<Arc<Self>>,
 }
 
 impl SpillSpace {
@@ -64,22 +69,52 @@ impl SpillSpace {
             directory,
             used: AtomicU64::new(0),
             channel_cap,
-            process_cap,
+            cap: process_cap,
+            whole: None,
+        })
+    }
+
+    /// A part of it that one host cannot exceed.
+    pub(super) fn of_one_host(self: &Arc<Self>) -> Arc<Self> {
+        Arc::new(Self {
+            directory: self.directory.clone(),
+            used: AtomicU64::new(0),
+            channel_cap: self.channel_cap,
+            cap: HOST_CAP.min(self.cap),
+            whole: Some(Arc::clone(self)),
         })
     }
 
     fn reserve(&self, length: u64) -> Result<(), SpillError> {
         self.used
             .try_update(Ordering::Relaxed, Ordering::Relaxed, |used| {
-                used.checked_add(length)
-                    .filter(|&used| used <= self.process_cap)
+                used.checked_add(length).filter(|&used| used <= self.cap)
             })
-            .map(drop)
-            .map_err(|_| SpillError::ProcessFull(self.process_cap))
+            .map_err(|_| self.full())?;
+        let Some(whole) = &self.whole else {
+            return Ok(());
+        };
+        whole.reserve(length).inspect_err(|_| {
+            self.used.fetch_sub(length, Ordering::Relaxed);
+        })
     }
 
     fn release(&self, length: u64) {
         self.used.fetch_sub(length, Ordering::Relaxed);
+        if let Some(whole) = &self.whole {
+            whole.release(length);
+        }
+    }
+
+    fn full(&self) -> SpillError {
+        let whose = match self.whole {
+            Some(_) => "all connections from this host",
+            None => "all tunnels together",
+        };
+        SpillError::SpaceFull {
+            whose,
+            cap: self.cap,
+        }
     }
 
     #[cfg(test)]

@@ -71,7 +71,7 @@ impl Connection {
     pub(crate) async fn open(ssh: &SshInfo, spill: &Arc<SpillSpace>) -> Result<Self, ConnectError> {
         let cut = CancellationToken::new();
         let wire = cut.clone().drop_guard();
-        let shared = Shared::new(ssh.to_string(), Arc::clone(spill));
+        let shared = Shared::new(ssh.to_string(), spill.of_one_host());
         let handle = open::open(ssh, &shared, cut).await?;
         Ok(Self {
             handle: Arc::new(handle),

@@ -75,11 +75,27 @@ async fn channels_share_the_cap_of_the_process() {
     store(&mut first, "12345").await;
     let refused = second.store(vec![Bytes::from_static(b"6789")]);
     assert!(
-        matches!(refused, Err(SpillError::ProcessFull(8))),
+        matches!(refused, Err(SpillError::SpaceFull { cap: 8, .. })),
         "{refused:?}"
     );
     assert_eq!(load(&mut first).await, "12345");
     store(&mut second, "6789").await;
+}
+
+#[tokio::test]
+async fn no_host_takes_the_space_of_the_others() {
+    let directory = tempfile::tempdir().unwrap();
+    let whole = SpillSpace::with_caps(directory.path().to_owned(), HOST_CAP, 2 * HOST_CAP);
+    let (greedy, modest) = (whole.of_one_host(), whole.of_one_host());
+    greedy.reserve(HOST_CAP).unwrap();
+    let refused = greedy.reserve(1).unwrap_err().to_string();
+    assert!(
+        refused.starts_with("all connections from this host"),
+        "{refused}"
+    );
+    modest.reserve(HOST_CAP - 1).unwrap();
+    greedy.release(HOST_CAP);
+    assert_eq!(whole.used(), HOST_CAP - 1);
 }
 
 #[tokio::test]
