@@ -167,6 +167,15 @@ impl Namespace {
         }
     }
 
+    /// Whether all that was sent over TCP, from here or to here, has been received and read.
+    pub fn is_quiet(&self) -> bool {
+        let connections = run("ip", ["netns", "exec", &self.name, "ss", "-Htn"]);
+        connections.lines().all(|line| {
+            let queues = line.split_whitespace().skip(1).take(2);
+            queues.eq(["0", "0"])
+        })
+    }
+
     /// The TCP ports of its 127.0.0.1 on which somebody listens.
     pub fn loopback_listeners(&self) -> Vec<u16> {
         let table = run("ip", ["netns", "exec", &self.name, "cat", "/proc/net/tcp"]);

@@ -36,11 +36,11 @@ impl Resident<'_> {
     }
 
     /// Calls the gateway as an agent does: `GET`, by curl, in the namespace, with `$LATCHKEY_GATEWAY`. An answer that takes
-    /// longer than five seconds is none.
+    /// longer than ten seconds is none.
     pub async fn get(&self, path: &str) -> Reply {
         let mut command = self
             .namespace
-            .command("sh", ["-c", CLIENT, "sh", path, "5"]);
+            .command("sh", ["-c", CLIENT, "sh", path, "10"]);
         command
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())

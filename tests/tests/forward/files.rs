@@ -5,7 +5,7 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use end_to_end::discovery::Discovered;
-use end_to_end::{Home, Supervisor, ask, eventually, mode};
+use end_to_end::{Cli, Home, Mngr, Supervisor, agent_of, ask, end_all_of, eventually, mode};
 use serde_json::json;
 
 const LIMIT: u64 = 10 * 1024 * 1024;
@@ -26,29 +26,40 @@ fn below(directory: &Path) -> Vec<PathBuf> {
 }
 
 #[tokio::test]
-async fn nobody_else_may_read_anything_of_the_plugins_own() {
-    let supervisor = Supervisor::start().await;
-    let agent = supervisor.agent("a");
+async fn nobody_else_may_read_anything_of_the_plugins_own_whatever_the_umask() {
+    let home = Home::new().with_compiled_components();
+    let mngr = Mngr::in_home(&home);
+    let script = "umask 0; exec \"$@\"";
+    Cli::program("sh", home.path())
+        .arguments(["-c", script, "sh"])
+        .argument(end_to_end::program())
+        .arguments(["supervisor", "ensure", "--latchkey-directory"])
+        .argument(home.latchkey_directory())
+        .argument("--mngr-binary")
+        .argument(mngr.path())
+        .run()
+        .expect_success();
+    let agent = agent_of(&home, "a");
     agent
         .post("/permission-requests", ask("slack-api", ["slack-read-all"]))
         .await
         .expect(201);
     let discovered = Discovered::new(&agent.id, &agent.host_id);
     let ssh = json!({"user": "nobody", "host": "127.0.0.1", "port": 9, "key_path": "/nonexistent", "command": "ssh"});
-    supervisor.mngr().say(&discovered.agent_discovered());
-    supervisor.mngr().say(&discovered.ssh_info(&ssh));
+    mngr.say(&discovered.agent_discovered());
+    mngr.say(&discovered.ssh_info(&ssh));
     eventually("the status names the agent", async || {
-        supervisor.status().to_string().contains(&agent.id)
+        home.cli(["status"]).stdout.contains(&agent.id)
     })
     .await;
-    let directory = supervisor.home().latchkey_directory();
-    let plugin_data = supervisor.home().plugin_data();
+    let (directory, plugin_data) = (home.latchkey_directory(), home.plugin_data());
     let all = below(&plugin_data);
     for name in [
         "latchkey_forward.json",
         "latchkey_forward.lock",
         "latchkey_forward_memory.json",
         "latchkey_forward_status.json",
+        "latchkey_forward.log",
         "events.jsonl",
     ] {
         assert!(all.contains(&plugin_data.join(name)), "no {name}: {all:?}");
@@ -56,7 +67,7 @@ async fn nobody_else_may_read_anything_of_the_plugins_own() {
     let others = [
         directory.join("encryption_key"),
         directory.join("permission_requests"),
-        supervisor.home().pending_requests(),
+        home.pending_requests(),
     ];
     for path in all.iter().chain(&others) {
         let expected = if path.is_dir() { 0o700 } else { 0o600 };
@@ -64,6 +75,7 @@ async fn nobody_else_may_read_anything_of_the_plugins_own() {
         let metadata = fs::metadata(path).unwrap();
         assert_eq!(metadata.uid(), rustix::process::getuid().as_raw());
     }
+    end_all_of(&home);
 }
 
 /// The files of the log and their sizes, the present one first and then the latest one.

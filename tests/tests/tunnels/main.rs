@@ -20,4 +20,5 @@ mod predecessors;
 mod reach;
 mod real_mngr;
 mod separation;
+mod shown;
 mod streams;

@@ -4,7 +4,7 @@ use std::process::Stdio;
 
 use end_to_end::{Supervisor, eventually, is_running};
 
-use crate::host::{AGENT_SIDE, Host, fails_with, reaches, reaches_within, supervisor};
+use crate::host::{AGENT_SIDE, Host, fails_with, reaches, reaches_within, status, supervisor};
 
 const RECOVERY: std::time::Duration = std::time::Duration::from_secs(60);
 
@@ -39,6 +39,11 @@ async fn a_session_that_was_never_told_of_the_kill_loses_the_port_to_the_next_su
     };
     let first = supervisor().await;
     let resident = host.connected(&first, "a").await;
+    // What the host has yet to say would be answered with a reset later on, and end the session.
+    eventually("nothing is on its way", async || {
+        status(&first, &resident)["verified"] == true && host.namespace.is_quiet()
+    })
+    .await;
     // Killed while the network was away: nothing reaches the host, now or later.
     host.namespace.black_hole();
     let home = first.kill().await;
