@@ -36,6 +36,7 @@ pub async fn measure(effort: &Effort) -> Outcome<Vec<Row>> {
     let started = Instant::now();
     let many = own::start(&sshd, target, ports(count)?).await?;
     let up = started.elapsed();
+    let work = many.usage()?.cpu_time()?;
     tokio::time::sleep(settle).await;
     let share = cpu_share(&many.usage()?, effort.watch).await?;
     let all = many.usage()?.resident()?;
@@ -48,10 +49,13 @@ pub async fn measure(effort: &Effort) -> Outcome<Vec<Row>> {
     let each = all.total.saturating_sub(one.total) / (count as u64 - 1);
     let extrapolated = one.total + each * (HOSTS - 1);
     Ok(vec![
-        Row::new(
-            &format!("{count} connections, from start to up"),
-            format!("{:.1} s", up.as_secs_f64()),
-        ),
+        Row {
+            cpu: Some(work.div_f64(count as f64)),
+            ..Row::new(
+                &format!("{count} connections, from start to up"),
+                format!("{:.1} s", up.as_secs_f64()),
+            )
+        },
         Row::new("  idle, resident", megabytes(all.total)),
         Row::new("  one of them alone, resident", megabytes(one.total)),
         Row::new(
