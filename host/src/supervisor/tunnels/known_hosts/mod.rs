@@ -1,4 +1,4 @@
-//! Whether a host key may be trusted, by the `known_hosts` file beside the private key.
+//! Whether a host key may be trusted, by a `known_hosts` file: the one that mngr names, else the one beside the private key.
 //!
 //! Read afresh for each connection attempt, in the format of OpenSSH (sshd(8), "SSH_KNOWN_HOSTS FILE FORMAT"), and
 //! never written: it belongs to mngr. A key is trusted when a line of that host lists it. No file at all means that
