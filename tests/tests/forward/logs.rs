@@ -100,17 +100,18 @@ async fn the_gateways_lines_come_with_their_own_targets() {
 #[tokio::test]
 async fn stderr_is_for_people_and_has_no_colours_unless_it_is_a_terminal() {
     let supervisor = Supervisor::start().await;
-    let (status, _) = {
-        let log = supervisor.process().stderr();
-        assert!(!log.is_empty(), "it says nothing");
-        for line in log.lines() {
-            assert!(
-                !line.starts_with('{') && !line.contains('\u{1b}'),
-                "{line:?}"
-            );
-        }
-        supervisor.terminate().await
-    };
+    let said = supervisor.process();
+    said.logged("that it serves", |line| {
+        line.contains("supervising").then_some(())
+    })
+    .await;
+    for line in said.stderr().lines() {
+        assert!(
+            !line.starts_with('{') && !line.contains('\u{1b}'),
+            "{line:?}"
+        );
+    }
+    let (status, _) = supervisor.terminate().await;
     assert_eq!(status.code(), Some(0));
 }
 

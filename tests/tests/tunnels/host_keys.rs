@@ -20,8 +20,12 @@ async fn is_refused(host: &Host, supervisor: &Supervisor, resident: &Resident<'_
     let error = fails_with(supervisor, resident, &[file]).await;
     assert!(!host.listens(), "{error}");
     assert_ne!(status(supervisor, resident)["state"], "up");
-    let log = supervisor.process().stderr();
-    assert!(log.contains(file), "the log does not name {file}:\n{log}");
+    supervisor
+        .process()
+        .logged("the log names the file", |line| {
+            line.contains(file).then_some(())
+        })
+        .await;
     error
 }
 
@@ -114,13 +118,18 @@ async fn a_revoked_key_is_refused_whatever_else_the_file_says() {
     assert!(error.to_lowercase().contains("revoked"), "{error}");
 }
 
-/// The warnings so far that name all of these.
-fn warnings(supervisor: &Supervisor, parts: &[&str]) -> Vec<String> {
+/// Awaits a warning that names all of these, and asserts that it is the only one.
+async fn is_warned_of_once(supervisor: &Supervisor, parts: &[&str]) {
+    let warns = |line: &str| line.contains("WARN") && parts.iter().all(|part| line.contains(part));
+    supervisor
+        .process()
+        .logged(&format!("a warning that names {parts:?}"), |line| {
+            warns(line).then_some(())
+        })
+        .await;
     let log = supervisor.process().stderr();
-    log.lines()
-        .filter(|line| line.contains("WARN") && parts.iter().all(|part| line.contains(part)))
-        .map(str::to_owned)
-        .collect()
+    let count = log.lines().filter(|line| warns(line)).count();
+    assert_eq!(count, 1, "{parts:?}:\n{log}");
 }
 
 #[tokio::test]
@@ -133,13 +142,7 @@ async fn without_a_file_the_first_key_is_accepted_with_a_warning() {
     let supervisor = supervisor().await;
     reaches(&supervisor, &announced(&host, &supervisor)).await;
     let (file, address) = (file.to_str().unwrap(), host.sshd.address().to_string());
-    let warned = warnings(&supervisor, &[file, &address]);
-    assert_eq!(
-        warned.len(),
-        1,
-        "{warned:#?}\n{}",
-        supervisor.process().stderr()
-    );
+    is_warned_of_once(&supervisor, &[file, &address]).await;
 }
 
 #[tokio::test]
@@ -161,13 +164,7 @@ async fn without_a_file_every_key_is_accepted_and_its_fingerprint_said() {
     let after = host.sshd.host_key_fingerprint();
     assert_ne!(before, after);
     for fingerprint in [before, after] {
-        let warned = warnings(&supervisor, &[&fingerprint]);
-        assert_eq!(
-            warned.len(),
-            1,
-            "{fingerprint}\n{}",
-            supervisor.process().stderr()
-        );
+        is_warned_of_once(&supervisor, &[&fingerprint]).await;
     }
     assert!(!host.key.known_hosts().exists(), "the file is mngr's");
 }

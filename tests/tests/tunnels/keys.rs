@@ -45,11 +45,12 @@ async fn an_encrypted_key_is_said_to_be_one() {
     let path = host.key.path().to_str().unwrap();
     let error = fails_with(&supervisor, &resident, &[path, "encrypted"]).await;
     assert!(!host.listens(), "{error}");
-    let log = supervisor.process().stderr();
-    assert!(
-        log.contains(path) && log.contains("encrypted"),
-        "stderr does not say it:\n{log}"
-    );
+    supervisor
+        .process()
+        .logged("the log names the key and what is wrong with it", |line| {
+            (line.contains(path) && line.contains("encrypted")).then_some(())
+        })
+        .await;
 }
 
 #[tokio::test]
