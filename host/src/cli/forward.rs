@@ -15,7 +15,7 @@ use super::mngr::{NAME, Start};
 use super::options::Options;
 use super::setup::Setup;
 use crate::store::tokens::gateway_password;
-use crate::supervisor::{self, ForwardSettings, GatewaySettings};
+use crate::supervisor::{self, DETACHED, ForwardSettings, GatewaySettings, Ownership};
 
 /// Keep the gateway running and every agent connected to it
 ///
@@ -53,8 +53,14 @@ pub(super) fn run(
             Failure::failed("there is no home directory for mngr to run in; set $HOME")
         })?,
     };
+    if environment.variable(DETACHED).is_some() {
+        // Fails for the leader of a process group, which is apart from the terminal already.
+        let _ = rustix::process::setsid();
+    }
+    // Before the log: who may not supervise has nothing to do with the running supervisor's log.
+    let ownership = Ownership::take(&setup.directory).map_err(Failure::failed)?;
     let log = logging::start_supervisor(options, environment, &setup.directory)?;
-    supervisor::forward(settings, log.log().clone()).map_err(Failure::failed)
+    supervisor::forward(settings, ownership, log.log().clone()).map_err(Failure::failed)
 }
 
 /// Executes this program anew under the name by which other versions recognise a supervisor. Returns only when that fails.
@@ -91,7 +97,7 @@ pub(super) fn mngr_binary(given: &Path, environment: &Environment) -> Result<Pat
 
 impl Options {
     /// How much to log, as a child is told.
-    fn verbosity(&self) -> Vec<&'static str> {
+    pub(super) fn verbosity(&self) -> Vec<&'static str> {
         let quiet = self.quiet.then_some("--quiet");
         let verbose = std::iter::repeat_n("--verbose", self.verbose.into());
         quiet.into_iter().chain(verbose).collect()

@@ -19,7 +19,7 @@ pub(super) fn run(options: &Options, environment: &Environment) -> Result<(), Fa
     let setup = Setup::open(options, environment)?;
     let record = Record::load(&setup.directory.record())
         .map_err(Failure::failed)?
-        .filter(Record::is_alive)
+        .filter(|record| record.is_alive(&setup.directory))
         .ok_or_else(|| Failure::failed(NOT_RUNNING))?;
     let port = record
         .gateway_port

@@ -1,9 +1,12 @@
 //! The result on stdout. A reader that has left is no failure; any other trouble is, for the result did not arrive.
 
 use std::io::{self, Write};
+use std::os::fd::AsFd;
 
 use serde::Serialize;
 use serde_json::ser::Formatter;
+use tokio::io::Interest;
+use tokio::net::unix::pipe::Sender;
 
 use super::failure::Failure;
 
@@ -42,6 +45,20 @@ pub(super) fn bytes(result: &[u8]) -> Result<(), Failure> {
         )),
         _ => Ok(()),
     }
+}
+
+/// Completes when nobody reads the result any more; never where that cannot be seen, as with a file.
+pub(super) async fn abandoned() {
+    let stdout = io::stdout().as_fd().try_clone_to_owned();
+    if let Ok(stdout) = stdout.and_then(Sender::from_owned_fd_unchecked) {
+        // A pipe without a reader is in error, whether it is written to or not.
+        while let Ok(state) = stdout.ready(Interest::ERROR).await {
+            if state.is_error() || state.is_write_closed() {
+                return;
+            }
+        }
+    }
+    std::future::pending().await
 }
 
 struct Spaced;

@@ -3,7 +3,7 @@
 mod rendering;
 
 use std::io::{IsTerminal, stdout};
-use std::path::Path;
+use std::pin::pin;
 use std::time::Duration;
 
 use clap::Args;
@@ -55,15 +55,19 @@ pub(super) fn run(
 fn watch(directory: &LatchkeyDirectory, options: &Options) -> Result<(), Failure> {
     let failed = |error| Failure::failed(format_args!("cannot wait for changes: {error}"));
     let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
+        .enable_all()
         .build()
         .map_err(failed)?;
     runtime.block_on(async {
+        let mut abandoned = pin!(output::abandoned());
         let mut due = tokio::time::interval(LOOK_AGAIN);
         let mut shown = None;
         let clear = !options.is_json() && stdout().is_terminal();
         loop {
-            due.tick().await;
+            tokio::select! {
+                _ = due.tick() => {}
+                () = &mut abandoned => return Ok(()),
+            }
             let view = View::take(directory)?;
             let value = view.json();
             // Times pass on a screen; a program is told of changes.
@@ -88,8 +92,8 @@ enum View {
 
 impl View {
     fn take(directory: &LatchkeyDirectory) -> Result<Self, Failure> {
-        let record = load(&directory.record())?;
-        let Some(record) = record else {
+        let record = Record::load(&directory.record()).map_err(Failure::failed)?;
+        let Some(record) = record.filter(|record| record.is_alive(directory)) else {
             return Ok(Self::NotRunning);
         };
         let status = Status::load(directory, &record).map_err(Failure::failed)?;
@@ -103,7 +107,11 @@ impl View {
         match self {
             Self::NotRunning => json!({"running": false}),
             Self::Starting(record) => {
-                json!({"running": true, "pid": record.pid, "started_at": record.started_at})
+                let mut value = json!({"running": true});
+                if let (Value::Object(value), Value::Object(record)) = (&mut value, json!(record)) {
+                    value.extend(record);
+                }
+                value
             }
             Self::Running(status) => {
                 let mut value = json!({"running": true});
@@ -120,17 +128,16 @@ impl View {
             return output::json_line(&self.json());
         }
         match self {
-            // The failure says it.
-            Self::NotRunning => Ok(()),
-            Self::Starting(record) => {
-                output::line(&format!("supervisor  starting (pid {})", record.pid))
-            }
+            Self::NotRunning => output::line("supervisor  not running"),
+            // One of another version says no more than this.
+            Self::Starting(record) => output::line(&match record.gateway_port {
+                Some(port) => format!(
+                    "supervisor  running (pid {}), gateway at http://127.0.0.1:{port}",
+                    record.pid
+                ),
+                None => format!("supervisor  starting or stopping (pid {})", record.pid),
+            }),
             Self::Running(status) => output::text(&rendering::text(status, Timestamp::now())),
         }
     }
-}
-
-fn load(path: &Path) -> Result<Option<Record>, Failure> {
-    let record = Record::load(path).map_err(Failure::failed)?;
-    Ok(record.filter(Record::is_alive))
 }

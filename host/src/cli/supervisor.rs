@@ -51,9 +51,15 @@ pub(super) fn run(
     let settings = Settings::resolve(options, environment)?;
     let directory = LatchkeyDirectory::new(&settings.directory).map_err(Failure::failed)?;
     directory.initialise().map_err(Failure::failed)?;
-    let supervisor = ForwardSupervisor::new(directory, program()?)
+    let mut supervisor = ForwardSupervisor::new(directory, program()?)
         .latchkey_binary(settings.latchkey_binary)
         .mngr_binary(mngr_binary(&arguments.mngr_binary, environment)?);
+    for option in options.verbosity() {
+        supervisor = supervisor.option(option);
+    }
+    if let Some(log_file) = &options.log_file {
+        supervisor = supervisor.option("--log-file").option(log_file);
+    }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

@@ -8,6 +8,9 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use sysinfo::{Pid, ProcessRefreshKind, ProcessStatus, ProcessesToUpdate, System, UpdateKind};
 
+/// Start times are counted from the machine's start, which moves a little when the clock is set. Seconds.
+const CLOCK_STEP: u64 = 2;
+
 /// A running process.
 #[derive(Clone, Debug)]
 pub struct Process {
@@ -56,7 +59,8 @@ impl Process {
 impl Identity {
     /// The process, if it still runs and its number was not given away.
     pub fn find(self) -> Option<Process> {
-        Process::look_up(self.pid).filter(|process| process.identity == self)
+        Process::look_up(self.pid)
+            .filter(|process| process.identity.started_at.abs_diff(self.started_at) <= CLOCK_STEP)
     }
 }
 

@@ -4,8 +4,9 @@
 //! process is signalled only when it still shows itself as a supervisor.
 
 use std::ffi::OsString;
+use std::fmt;
 use std::fs::{self, File, OpenOptions};
-use std::io;
+use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -19,6 +20,10 @@ use tokio::time::Instant;
 use crate::store::durable::{self, PRIVATE_FILE, StorageError};
 use crate::store::paths::LatchkeyDirectory;
 use crate::store::record::Record;
+use crate::supervisor::ownership::lock_holder;
+
+/// Set for a supervisor that is to leave the session of whoever starts it.
+pub const DETACHED: &str = "MNGR_LATCHKEY_DETACHED";
 
 /// The first start ever compiles the components.
 const START_DEADLINE: Duration = Duration::from_secs(120);
@@ -34,8 +39,13 @@ const LOOK_AGAIN: Duration = Duration::from_millis(20);
 pub enum SupervisorError {
     #[error("cannot run {}: {source}", program.display())]
     Spawn { program: PathBuf, source: io::Error },
-    #[error("the supervisor ended with {status} instead of starting; its output is in {}", log.display())]
-    Ended { status: ExitStatus, log: PathBuf },
+    #[error("the supervisor ended with {status} instead of starting{}; its output is in {}", Reason(.reason), log.display())]
+    Ended {
+        status: ExitStatus,
+        /// What it gave as the reason.
+        reason: Option<String>,
+        log: PathBuf,
+    },
     #[error("the supervisor (pid={pid}) has no gateway after {START_DEADLINE:?}; its output is in {}", log.display())]
     NotReady { pid: u32, log: PathBuf },
     #[error("the supervisor (pid={pid}) cannot be signalled: {source}")]
@@ -46,6 +56,17 @@ pub enum SupervisorError {
     Storage(#[from] StorageError),
 }
 
+struct Reason<'a>(&'a Option<String>);
+
+impl fmt::Display for Reason<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(reason) => write!(formatter, ": {reason}"),
+            None => Ok(()),
+        }
+    }
+}
+
 /// A handle to the one supervisor of a latchkey directory, running or not (contract section 6, "Embedding").
 #[derive(Clone, Debug)]
 pub struct ForwardSupervisor {
@@ -54,10 +75,11 @@ pub struct ForwardSupervisor {
     latchkey_binary: OsString,
     mngr_binary: OsString,
     environment: Vec<(OsString, OsString)>,
+    options: Vec<OsString>,
 }
 
 impl ForwardSupervisor {
-    /// `program` is what answers to `latchkey forward`: this program under whatever name, or an mngr.
+    /// `program` is this program's file, under whatever name.
     pub fn new(directory: LatchkeyDirectory, program: impl Into<PathBuf>) -> Self {
         Self {
             directory,
@@ -65,6 +87,7 @@ impl ForwardSupervisor {
             latchkey_binary: "latchkey".into(),
             mngr_binary: "mngr".into(),
             environment: Vec::new(),
+            options: Vec::new(),
         }
     }
 
@@ -86,9 +109,26 @@ impl ForwardSupervisor {
         self
     }
 
-    /// The record of the supervisor that runs; none when there is none.
+    /// A further option of `forward`.
+    pub fn option(mut self, option: impl Into<OsString>) -> Self {
+        self.options.push(option.into());
+        self
+    }
+
+    /// The record of the supervisor that runs; none when there is none. Without a port while it starts and stops, and for the
+    /// moment that it takes to write a record that somebody deleted.
     pub fn running(&self) -> Result<Option<Record>, StorageError> {
-        Ok(Record::load(&self.directory.record())?.filter(Record::is_alive))
+        if let Some(record) = Record::load(&self.directory.record())?
+            && record.is_alive(&self.directory)
+        {
+            return Ok(Some(record));
+        }
+        let holder = lock_holder(&self.directory)?.map(|pid| Record {
+            pid,
+            started_at: String::new(),
+            gateway_port: None,
+        });
+        Ok(holder.filter(|record| record.is_alive(&self.directory)))
     }
 
     /// Adopts the supervisor that runs, or starts one and waits until its gateway serves.
@@ -126,7 +166,7 @@ impl ForwardSupervisor {
     /// Lets the running supervisor look for agents anew, gateway and tunnels untouched; starts one when there is none.
     pub async fn bounce(&self) -> Result<Record, SupervisorError> {
         if let Some(record) = self.running()?
-            && signal(&record, Signal::HUP)?
+            && self.signal(&record, Signal::HUP)?
         {
             return Ok(record);
         }
@@ -134,37 +174,65 @@ impl ForwardSupervisor {
     }
 
     async fn start(&self) -> Result<Record, SupervisorError> {
-        let mut child = self.spawn()?;
-        let pid = child.id().unwrap_or_default();
-        let log = || self.directory.forward_log();
         let deadline = Instant::now() + START_DEADLINE;
-        let mut ended = None;
         loop {
-            if let Some(record) = self.running()?
-                && record.gateway_port.is_some()
-            {
+            let attempt = self.attempt(deadline).await?;
+            if let Some(record) = attempt {
                 return Ok(record);
             }
-            // Ours may have lost against one that was started at the same moment, and then that one counts.
-            if let Some(status) = ended
-                && self.running()?.is_none()
-            {
-                return Err(SupervisorError::Ended { status, log: log() });
+        }
+    }
+
+    /// Starts a process and waits for a supervisor that serves, that one or another. None when another was there, so that the
+    /// process ended, and is gone as well.
+    async fn attempt(&self, deadline: Instant) -> Result<Option<Record>, SupervisorError> {
+        let (mut child, said) = self.spawn()?;
+        let pid = child.id().unwrap_or_default();
+        let mut ended = None;
+        let mut had_rival = false;
+        loop {
+            let running = self.running()?;
+            if let Some(record) = &running {
+                had_rival |= u32::try_from(record.pid) != Ok(pid);
+                if record.gateway_port.is_some() {
+                    return Ok(running);
+                }
+            }
+            match ended {
+                Some(_) if running.is_none() && had_rival => return Ok(None),
+                Some(status) if running.is_none() => {
+                    let reason = last_error(&self.directory.forward_log(), said);
+                    let log = self.directory.forward_log();
+                    return Err(SupervisorError::Ended {
+                        status,
+                        reason,
+                        log,
+                    });
+                }
+                _ => {}
             }
             if Instant::now() >= deadline {
-                return Err(SupervisorError::NotReady { pid, log: log() });
+                let log = self.directory.forward_log();
+                return Err(SupervisorError::NotReady { pid, log });
             }
             tokio::select! {
-                status = child.wait(), if ended.is_none() => ended = status.ok(),
+                status = child.wait(), if ended.is_none() => {
+                    ended = status.ok();
+                    // It may have met one that ends at this moment.
+                    had_rival |= self.running()?.is_some();
+                }
                 () = tokio::time::sleep(LOOK_AGAIN) => {}
             }
         }
     }
 
-    fn spawn(&self) -> Result<Child, SupervisorError> {
+    /// A process, and how long the log was before it.
+    fn spawn(&self) -> Result<(Child, u64), SupervisorError> {
         durable::create_dir_all(&self.directory.plugin_data_dir())?;
         let path = self.directory.forward_log();
-        let log = append_to(&path).map_err(|source| StorageError::new("write", &path, source))?;
+        let unwritable = |source| StorageError::new("write", &path, source);
+        let log = append_to(&path).map_err(unwritable)?;
+        let said = log.metadata().map_err(unwritable)?.len();
         let failed = |source| SupervisorError::Spawn {
             program: self.program.clone(),
             source,
@@ -179,13 +247,16 @@ impl ForwardSupervisor {
             .arg(&self.latchkey_binary)
             .arg("--mngr-binary")
             .arg(&self.mngr_binary)
+            .args(&self.options)
+            // The caller's service manager waits for the caller.
+            .env_remove("NOTIFY_SOCKET")
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
+            .env(DETACHED, "1")
             .stdin(Stdio::null())
             .stdout(log.try_clone().map_err(failed)?)
-            .stderr(log)
-            // Out of reach of the terminal's signals.
-            .process_group(0);
-        Command::from(command).spawn().map_err(failed)
+            .stderr(log);
+        let child = Command::from(command).spawn().map_err(failed)?;
+        Ok((child, said))
     }
 
     /// Whether the process is gone by the deadline.
@@ -195,30 +266,31 @@ impl ForwardSupervisor {
         with: Signal,
         deadline: Duration,
     ) -> Result<bool, SupervisorError> {
-        if !signal(record, with)? {
+        if !self.signal(record, with)? {
             return Ok(true);
         }
         let gone = async {
-            while record.is_alive() {
+            while record.is_alive(&self.directory) {
                 tokio::time::sleep(LOOK_AGAIN).await;
             }
         };
         Ok(tokio::time::timeout(deadline, gone).await.is_ok())
     }
-}
 
-/// Whether there was a process to signal.
-fn signal(record: &Record, signal: Signal) -> Result<bool, SupervisorError> {
-    let Some(pid) = Pid::from_raw(record.pid).filter(|_| record.is_alive()) else {
-        return Ok(false);
-    };
-    match kill_process(pid, signal) {
-        Ok(()) => Ok(true),
-        Err(rustix::io::Errno::SRCH) => Ok(false),
-        Err(error) => Err(SupervisorError::Signal {
-            pid: record.pid,
-            source: error.into(),
-        }),
+    /// Whether there was a process to signal.
+    fn signal(&self, record: &Record, signal: Signal) -> Result<bool, SupervisorError> {
+        let Some(pid) = Pid::from_raw(record.pid).filter(|_| record.is_alive(&self.directory))
+        else {
+            return Ok(false);
+        };
+        match kill_process(pid, signal) {
+            Ok(()) => Ok(true),
+            Err(rustix::io::Errno::SRCH) => Ok(false),
+            Err(error) => Err(SupervisorError::Signal {
+                pid: record.pid,
+                source: error.into(),
+            }),
+        }
     }
 }
 
@@ -232,4 +304,17 @@ fn append_to(path: &Path) -> io::Result<File> {
         .append(true)
         .mode(PRIVATE_FILE)
         .open(path)
+}
+
+/// The last failure that was reported after the first `said` bytes of the log.
+fn last_error(path: &Path, said: u64) -> Option<String> {
+    let mut log = File::open(path).ok()?;
+    log.seek(SeekFrom::Start(said)).ok()?;
+    let mut text = Vec::new();
+    log.take(LOG_LIMIT).read_to_end(&mut text).ok()?;
+    String::from_utf8_lossy(&text)
+        .lines()
+        .filter_map(|line| line.strip_prefix("Error: "))
+        .next_back()
+        .map(str::to_owned)
 }

@@ -6,6 +6,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ use super::discovery::{Discovery, ObserveSettings};
 use super::gateway::{GatewaySettings, GatewayStartError, SupervisedGateway};
 use super::handlers::{DestructionHandler, DiscoveryHandler};
 use super::memory::Memory;
-use super::ownership::{Ownership, OwnershipError};
+use super::ownership::Ownership;
 use super::status::Sources;
 use super::tunnels::TunnelManager;
 use crate::gateway::raise_open_files_limit;
@@ -30,6 +31,8 @@ pub const AGENT_SIDE_PORT: u16 = 1989;
 /// Embedders kill a supervisor that takes ten seconds.
 const SHUTDOWN_DEADLINE: Duration = Duration::from_secs(9);
 const LAST_DEADLINE: Duration = Duration::from_millis(500);
+/// How long a deleted record may be missed.
+const RECORD_CHECK: Duration = Duration::from_secs(2);
 const TUNNELS_DEADLINE: Duration = Duration::from_secs(3);
 const OBSERVE_DEADLINE: Duration = Duration::from_secs(5);
 
@@ -53,8 +56,6 @@ pub enum ForwardError {
     #[error("the discovery of agents cannot start: {0}")]
     Discovery(#[source] io::Error),
     #[error(transparent)]
-    Ownership(#[from] OwnershipError),
-    #[error(transparent)]
     Gateway(#[from] GatewayStartError),
     #[error(transparent)]
     Storage(#[from] StorageError),
@@ -64,7 +65,7 @@ pub enum ForwardError {
 ///
 /// # Errors
 /// When it cannot start. Once the gateway has served, nothing else ends it.
-pub fn run(settings: ForwardSettings, log: Log) -> Result<(), ForwardError> {
+pub fn run(settings: ForwardSettings, ownership: Ownership, log: Log) -> Result<(), ForwardError> {
     raise_open_files_limit();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -72,7 +73,6 @@ pub fn run(settings: ForwardSettings, log: Log) -> Result<(), ForwardError> {
         .map_err(ForwardError::Runtime)?;
     let outcome = runtime.block_on(async {
         let mut signals = Signals::new().map_err(ForwardError::Signals)?;
-        let ownership = Ownership::take(&settings.gateway.directory)?;
         supervise(settings, log, ownership, &mut signals).await
     });
     // What was cut short is dropped, which kills children; a name that takes long to resolve shall not keep the process.
@@ -94,11 +94,15 @@ async fn supervise(
         Ok(Some(started)) => started,
         Ok(None) => return Ok(ownership.release()?),
         Err(error) => {
-            ownership.release()?;
-            return Err(error);
+            let released = ownership.release();
+            return Err(error).inspect_err(|_| report(released));
         }
     };
-    ownership.publish_port(Some(gateway.address().port()))?;
+    if let Err(error) = ownership.publish_port(Some(gateway.address().port())) {
+        gateway.stop().await;
+        report(ownership.release());
+        return Err(error.into());
+    }
     notify(&[NotifyState::Ready]);
     announce(gateway.address());
 
@@ -119,20 +123,23 @@ async fn supervise(
         Ok(discovery) => discovery,
         Err(error) => {
             gateway.stop().await;
-            ownership.release()?;
+            report(ownership.release());
             return Err(ForwardError::Discovery(error));
         }
     };
     let status = Sources {
-        directory: &settings.gateway.directory,
-        record: ownership.record(),
+        directory: settings.gateway.directory,
+        pid: ownership.record().pid,
+        started_at: ownership.record().started_at.parse().unwrap_or_default(),
         gateway_url: format!("http://{}", gateway.address()),
         gateway: gateway.status(),
-        discovery: &discovery,
-        tunnels: &tunnels,
+        discovery: discovery.changes(),
+        tunnels: tunnels.clone(),
     };
+    let mut publishing = pin!(status.publish());
     tokio::select! {
-        () = status.publish() => {}
+        () = &mut publishing => {}
+        () = keep_record(&ownership) => {}
         () = signals.end_or_reload(|| {
             tracing::info!("SIGHUP: the discovery of agents is started again");
             discovery.restart();
@@ -141,6 +148,8 @@ async fn supervise(
 
     notify(&[NotifyState::Stopping]);
     tracing::info!("stopping; once more ends it at once");
+    // From here on nobody shall be sent to this gateway.
+    report(ownership.publish_port(None));
     let stopping = async {
         tokio::join!(
             discovery.stop(OBSERVE_DEADLINE),
@@ -150,9 +159,30 @@ async fn supervise(
     };
     tokio::select! {
         _ = tokio::time::timeout(SHUTDOWN_DEADLINE, stopping) => {}
+        () = &mut publishing => {}
         () = signals.end() => tracing::warn!("ending at once"),
     }
     Ok(ownership.release()?)
+}
+
+/// Writes the record again when somebody has deleted it: without it nobody finds this process. Never ends.
+async fn keep_record(ownership: &Ownership) {
+    let mut due = tokio::time::interval(RECORD_CHECK);
+    loop {
+        due.tick().await;
+        match ownership.restore() {
+            Ok(false) => {}
+            Ok(true) => tracing::warn!("the supervisor's record was gone, and is written again"),
+            Err(error) => report(Err(error)),
+        }
+    }
+}
+
+/// What does not keep a supervisor from going on, or from ending.
+fn report(outcome: Result<(), StorageError>) {
+    if let Err(error) = outcome {
+        tracing::warn!("other processes are not told the truth about this supervisor: {error}");
+    }
 }
 
 async fn start_gateway(

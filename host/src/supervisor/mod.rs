@@ -65,8 +65,8 @@ pub mod ssh_info;
 mod status;
 pub mod tunnels;
 
-pub use self::detached::{ForwardSupervisor, SupervisorError};
+pub use self::detached::{DETACHED, ForwardSupervisor, SupervisorError};
 pub use self::forward::{ForwardError, ForwardSettings, run as forward};
 pub use self::gateway::{GatewaySettings, GatewayStartError, GatewayState, GatewayStatus};
-pub use self::ownership::OwnershipError;
-pub use self::status::Status;
+pub use self::ownership::{Ownership, OwnershipError, lock_holder};
+pub use self::status::{HEARTBEAT, Status};

@@ -31,7 +31,7 @@ pub enum OwnershipError {
 /// The right to supervise a directory, until it is dropped; the record goes with `release`.
 #[derive(Debug)]
 pub struct Ownership {
-    // A lock of this kind ends when *any* descriptor of the file is closed: nobody else opens it.
+    // A lock of this kind ends when *any* descriptor of the file is closed: nothing else in this process opens it.
     _lock: File,
     directory: LatchkeyDirectory,
     record: Record,
@@ -65,8 +65,9 @@ impl Ownership {
                 return Err(OwnershipError::Taken(holder));
             }
         }
-        let left = Record::load(&directory.record())?;
-        if let Some(left) = left.filter(|left| left.pid != own && left.is_alive()) {
+        // What cannot be read as a record is none, and is replaced.
+        let left = Record::load(&directory.record()).ok().flatten();
+        if let Some(left) = left.filter(|left| left.pid != own && left.is_alive(directory)) {
             return Err(OwnershipError::Taken(left.pid));
         }
         let record = Record {
@@ -93,11 +94,40 @@ impl Ownership {
         self.record.save(&self.directory.record())
     }
 
-    /// Deletes the record, then lets go of the lock.
-    pub fn release(self) -> Result<(), StorageError> {
-        durable::remove(&self.directory.supervisor_status())?;
-        durable::remove(&self.directory.record()).map(drop)
+    /// Writes the record again if somebody has deleted it; whether that was so. Blocks.
+    pub fn restore(&self) -> Result<bool, StorageError> {
+        let path = self.directory.record();
+        if path.symlink_metadata().is_ok() {
+            return Ok(false);
+        }
+        self.record.save(&path).map(|()| true)
     }
+
+    /// Deletes the record if it is still this process's, then lets go of the lock.
+    pub fn release(self) -> Result<(), StorageError> {
+        let record = self.directory.record();
+        let deleted = match Record::load(&record) {
+            Ok(Some(found)) if found == self.record => durable::remove(&record).map(drop),
+            _ => Ok(()),
+        };
+        durable::remove(&self.directory.supervisor_status())?;
+        deleted
+    }
+}
+
+/// Which process holds the lock of `directory`; none when there is no supervisor, or one of another version.
+///
+/// # Errors
+/// When there is a lock that cannot be asked.
+pub fn lock_holder(directory: &LatchkeyDirectory) -> Result<Option<i32>, StorageError> {
+    let path = directory.supervisor_lock();
+    let failed = |source| StorageError::new("ask the lock", &path, source);
+    let lock = match OpenOptions::new().write(true).open(&path) {
+        Ok(lock) => lock,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(failed(error)),
+    };
+    holder(&lock).map_err(failed)
 }
 
 fn pid() -> i32 {

@@ -5,11 +5,11 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
-use super::discovery::{Discovery, DiscoveryStatus};
+use super::discovery::DiscoveryStatus;
 use super::gateway::GatewayStatus;
 use super::tunnels::{HostStatus, TunnelManager};
 use crate::store::durable::{self, PRIVATE_FILE, StorageError};
@@ -20,6 +20,8 @@ use crate::store::record::Record;
 const PAUSE: Duration = Duration::from_millis(250);
 /// What changes all the time, the moment of the last event for instance, need not be exact.
 const REFRESH: Duration = Duration::from_secs(15);
+/// How old a file may become of which everything is still true.
+pub const HEARTBEAT: SignedDuration = SignedDuration::from_secs(60);
 const SIZE_LIMIT: u64 = 64 * 1024 * 1024;
 
 /// A supervisor, its gateway, what it follows and what it keeps connected.
@@ -27,6 +29,8 @@ const SIZE_LIMIT: u64 = 64 * 1024 * 1024;
 pub struct Status {
     pub pid: i32,
     pub started_at: Timestamp,
+    /// When the supervisor was last seen to be well enough to say so.
+    pub written_at: Timestamp,
     pub version: String,
     /// `http://127.0.0.1:<port>`
     pub gateway_url: String,
@@ -50,6 +54,16 @@ impl Status {
             .filter(|status| status.pid == record.pid))
     }
 
+    /// Whether it says nothing new, and the last one is not old yet.
+    fn repeats(&self, last: &Self) -> bool {
+        let age = self.written_at.duration_since(last.written_at);
+        let same_time = Self {
+            written_at: last.written_at,
+            ..self.clone()
+        };
+        age < HEARTBEAT && same_time == *last
+    }
+
     fn save(&self, directory: &LatchkeyDirectory) -> Result<(), StorageError> {
         let path = directory.supervisor_status();
         let text = serde_json::to_vec(self)
@@ -59,36 +73,38 @@ impl Status {
 }
 
 /// Where a running supervisor's status comes from.
-pub(super) struct Sources<'a> {
-    pub directory: &'a LatchkeyDirectory,
-    pub record: &'a Record,
+pub(super) struct Sources {
+    pub directory: LatchkeyDirectory,
+    pub pid: i32,
+    pub started_at: Timestamp,
     pub gateway_url: String,
     pub gateway: watch::Receiver<GatewayStatus>,
-    pub discovery: &'a Discovery,
-    pub tunnels: &'a TunnelManager,
+    pub discovery: watch::Receiver<DiscoveryStatus>,
+    pub tunnels: TunnelManager,
 }
 
-impl Sources<'_> {
+impl Sources {
     /// Keeps the file up to date. Never ends.
     pub(super) async fn publish(mut self) {
         let mut tunnels = self.tunnels.changes();
-        let mut discovery = self.discovery.changes();
-        let mut written = None;
+        let mut written: Option<Status> = None;
         loop {
             let status = self.collect();
-            if written.as_ref() != Some(&status) {
+            if written.as_ref().is_none_or(|last| !status.repeats(last)) {
                 let (directory, content) = (self.directory.clone(), status.clone());
                 let saved = tokio::task::spawn_blocking(move || content.save(&directory)).await;
-                if let Ok(Err(error)) = saved {
-                    tracing::warn!("the supervisor's status is not up to date: {error}");
+                match saved {
+                    Ok(Err(error)) => {
+                        tracing::warn!("the supervisor's status is not up to date: {error}");
+                    }
+                    _ => written = Some(status),
                 }
-                written = Some(status);
             }
             tokio::time::sleep(PAUSE).await;
             tokio::select! {
                 _ = self.gateway.changed() => {}
                 _ = tunnels.changed() => {}
-                _ = discovery.changed() => {}
+                _ = self.discovery.changed() => {}
                 () = tokio::time::sleep(REFRESH) => {}
             }
         }
@@ -96,12 +112,13 @@ impl Sources<'_> {
 
     fn collect(&mut self) -> Status {
         Status {
-            pid: self.record.pid,
-            started_at: self.record.started_at.parse().unwrap_or_default(),
+            pid: self.pid,
+            started_at: self.started_at,
+            written_at: Timestamp::now(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             gateway_url: self.gateway_url.clone(),
             gateway: self.gateway.borrow_and_update().clone(),
-            discovery: self.discovery.status(),
+            discovery: self.discovery.borrow_and_update().clone(),
             hosts: self.tunnels.status(),
         }
     }

@@ -6,7 +6,10 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::supervisor::discovery::{DiscoveryStatus, ObserveState};
 use crate::supervisor::tunnels::{HostStatus, TunnelState, Verified};
-use crate::supervisor::{GatewayState, GatewayStatus, Status};
+use crate::supervisor::{GatewayState, GatewayStatus, HEARTBEAT, Status};
+
+/// A supervisor that is well is never silent for so long.
+const SILENCE: SignedDuration = HEARTBEAT.saturating_mul(2);
 
 /// As it is at `now`; ends with a line end.
 pub(super) fn text(status: &Status, now: Timestamp) -> String {
@@ -26,6 +29,13 @@ fn write(to: &mut String, status: &Status, now: Timestamp) -> fmt::Result {
         status.pid,
         status.version
     )?;
+    if now.duration_since(status.written_at) > SILENCE {
+        writeln!(
+            to,
+            "            it has not said anything for {}: what follows may not be true any more",
+            ago(status.written_at, now)
+        )?;
+    }
     gateway(to, &status.gateway, &status.gateway_url, now)?;
     discovery(to, &status.discovery, now)?;
     let up = |host: &&HostStatus| host.progress.state == TunnelState::Up;
@@ -85,6 +95,7 @@ fn discovery(to: &mut String, discovery: &DiscoveryStatus, now: Timestamp) -> fm
             )?;
         }
         ObserveState::NotInstalled => write!(to, "discovery   mngr is not installed")?,
+        ObserveState::Starting => write!(to, "discovery   starting")?,
         ObserveState::Stopped => write!(to, "discovery   stopped")?,
     }
     writeln!(to, "; {agents} agents known")
@@ -179,7 +190,7 @@ mod tests {
     fn what_servers_say_cannot_command_the_terminal() {
         let now = time("2026-01-01T00:00:00Z");
         let status: Status = serde_json::from_value(serde_json::json!({
-            "pid": 7, "started_at": now, "version": "1", "gateway_url": "http://127.0.0.1:4000",
+            "pid": 7, "started_at": now, "written_at": now, "version": "1", "gateway_url": "http://127.0.0.1:4000",
             "gateway": {"state": "serving", "since": now, "pid": 8, "failures": 0, "last_error": null, "next_attempt": null},
             "discovery": {"observe": {"state": "not_installed"}, "agents": 1, "last_event_at": null},
             "hosts": [{

@@ -20,6 +20,8 @@ pub struct DiscoveryStatus {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum ObserveState {
+    /// The first process is about to run.
+    Starting,
     Running {
         since: Timestamp,
     },
@@ -31,7 +33,7 @@ pub enum ObserveState {
     },
     /// There is no mngr; it is looked for from time to time.
     NotInstalled,
-    /// Not started yet, or ended for good.
+    /// Ended for good.
     Stopped,
 }
 
@@ -42,7 +44,7 @@ pub(super) struct Shared(watch::Sender<DiscoveryStatus>);
 impl Shared {
     pub(super) fn new() -> Self {
         Self(watch::Sender::new(DiscoveryStatus {
-            observe: ObserveState::Stopped,
+            observe: ObserveState::Starting,
             agents: 0,
             last_event_at: None,
         }))
@@ -103,8 +105,9 @@ mod tests {
     fn programs_read_it_as_json() {
         let shared = Shared::new();
         let read = |shared: &Shared| serde_json::to_value(shared.get()).unwrap();
-        let stopped = json!({"observe": {"state": "stopped"}, "agents": 0, "last_event_at": null});
-        assert_eq!(read(&shared), stopped);
+        let starting =
+            json!({"observe": {"state": "starting"}, "agents": 0, "last_event_at": null});
+        assert_eq!(read(&shared), starting);
         shared.not_installed();
         assert_eq!(read(&shared)["observe"], json!({"state": "not_installed"}));
         shared.waiting(Duration::from_secs(1), "it died".into());

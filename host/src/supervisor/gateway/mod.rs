@@ -59,8 +59,8 @@ pub struct GatewaySettings {
 pub enum GatewayStartError {
     #[error("cannot listen on 127.0.0.1: {0}")]
     Bind(#[source] io::Error),
-    #[error("the gateway does not start: {0}")]
-    Child(String),
+    #[error("the gateway does not start: {reason}; the log is in {}", log.display())]
+    Child { reason: String, log: PathBuf },
     #[error(transparent)]
     Storage(#[from] StorageError),
 }
@@ -160,7 +160,10 @@ impl Keeper {
             };
             failures += 1;
             if ended.is_refusal() || failures == MOST_FIRST_FAILURES {
-                return Err(GatewayStartError::Child(ended.to_string()));
+                return Err(GatewayStartError::Child {
+                    reason: ended.to_string(),
+                    log: self.settings.directory.events_log(),
+                });
             }
             tracing::warn!("the gateway is started again: {ended}");
             tokio::time::sleep(PAUSES.ceiling(failures)).await;

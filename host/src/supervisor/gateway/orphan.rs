@@ -41,13 +41,19 @@ fn is_gateway(process: &Process, settings: &GatewaySettings) -> bool {
     let runs_gateway = line.iter().any(|word| word == "gateway")
         && line
             .iter()
-            .any(|word| word == settings.directory.root().as_os_str());
+            .any(|word| is_same(Path::new(word), settings.directory.root()));
     // What may not be seen is no argument against it.
     runs_gateway
         && process
             .executable
             .as_deref()
             .is_none_or(|executable| same_program(executable, &settings.program))
+}
+
+/// A directory has one canonical path, and may have been named by others.
+fn is_same(one: &Path, other: &Path) -> bool {
+    one == other
+        || matches!((one.canonicalize(), other.canonicalize()), (Ok(one), Ok(other)) if one == other)
 }
 
 /// An executable that was replaced since has a mark after its name.

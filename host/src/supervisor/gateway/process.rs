@@ -17,6 +17,7 @@ use crate::gateway::READY;
 use crate::logging::Log;
 use crate::logging::child::take_over;
 use crate::store::process::{Identity, Process};
+use crate::supervisor::detached::DETACHED;
 
 /// How long requests in progress may take when the gateway is to stop. Embedders kill a supervisor after ten seconds.
 const STOP_DEADLINE: Duration = Duration::from_secs(7);
@@ -29,7 +30,7 @@ const READY_LINE_LIMIT: u64 = 64;
 pub(super) enum Ended {
     #[error("it cannot be run: {0}")]
     Spawn(#[source] io::Error),
-    #[error("it ended with {0}; what it said before stands in the log")]
+    #[error("it ended with {0}")]
     Exit(ExitStatus),
     #[error("it was not ready after {0:?}")]
     NotReady(Duration),
@@ -73,6 +74,7 @@ impl GatewayProcess {
             .arg(getpid().as_raw_nonzero().to_string())
             .args(&settings.verbosity)
             .env_remove("NOTIFY_SOCKET")
+            .env_remove(DETACHED)
             .stdin(socket)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

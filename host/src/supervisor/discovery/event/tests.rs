@@ -36,7 +36,7 @@ fn ssh() -> SshInfo {
         host: "192.0.2.7".into(),
         port: 2222,
         key_path: PathBuf::from("/keys/id"),
-        known_hosts_path: None,
+        known_hosts_path: Some("/keys/known".into()),
     }
 }
 
