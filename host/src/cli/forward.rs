@@ -15,7 +15,7 @@ use super::mngr::{NAME, Start};
 use super::options::Options;
 use super::setup::Setup;
 use crate::store::tokens::gateway_password;
-use crate::supervisor::{self, DETACHED, ForwardSettings, GatewaySettings, Ownership};
+use crate::supervisor::{DETACHED, Forward, ForwardSettings, GatewaySettings};
 
 /// Keep the gateway running and every agent connected to it
 ///
@@ -58,9 +58,17 @@ pub(super) fn run(
         let _ = rustix::process::setsid();
     }
     // Before the log: who may not supervise has nothing to do with the running supervisor's log.
-    let ownership = Ownership::take(&setup.directory).map_err(Failure::failed)?;
-    let log = logging::start_supervisor(options, environment, &setup.directory)?;
-    supervisor::forward(settings, ownership, log.log().clone()).map_err(Failure::failed)
+    let forward = Forward::take(&setup.directory).map_err(Failure::failed)?;
+    let log = match logging::start_supervisor(options, environment, &setup.directory) {
+        Ok(log) => log,
+        Err(failure) => {
+            forward.abandon().map_err(Failure::failed)?;
+            return Err(failure);
+        }
+    };
+    forward
+        .run(settings, log.log().clone())
+        .map_err(Failure::failed)
 }
 
 /// Executes this program anew under the name by which other versions recognise a supervisor. Returns only when that fails.

@@ -45,11 +45,13 @@ pub(super) fn run(
         return watch(&directory, options);
     }
     let view = View::take(&directory)?;
-    view.print(options)?;
-    match view {
-        View::NotRunning => Err(Failure::failed(NOT_RUNNING)),
-        View::Starting(_) | View::Running(_) => Ok(()),
+    if !matches!(view, View::NotRunning) {
+        return view.print(options);
     }
+    if options.is_json() {
+        view.print(options)?;
+    }
+    Err(Failure::failed(NOT_RUNNING))
 }
 
 fn watch(directory: &LatchkeyDirectory, options: &Options) -> Result<(), Failure> {

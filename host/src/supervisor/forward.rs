@@ -11,19 +11,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sd_notify::NotifyState;
-use tokio::runtime::Handle;
+use tokio::runtime::{Handle, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::discovery::{Discovery, ObserveSettings};
 use super::gateway::{GatewaySettings, GatewayStartError, SupervisedGateway};
 use super::handlers::{DestructionHandler, DiscoveryHandler};
 use super::memory::Memory;
-use super::ownership::Ownership;
+use super::ownership::{Ownership, OwnershipError};
 use super::status::Sources;
 use super::tunnels::TunnelManager;
 use crate::gateway::raise_open_files_limit;
 use crate::logging::Log;
 use crate::store::durable::StorageError;
+use crate::store::paths::LatchkeyDirectory;
 
 /// The port of 127.0.0.1 on an agent host that leads to the gateway.
 pub const AGENT_SIDE_PORT: u16 = 1989;
@@ -56,28 +57,59 @@ pub enum ForwardError {
     #[error("the discovery of agents cannot start: {0}")]
     Discovery(#[source] io::Error),
     #[error(transparent)]
+    Ownership(#[from] OwnershipError),
+    #[error(transparent)]
     Gateway(#[from] GatewayStartError),
     #[error(transparent)]
     Storage(#[from] StorageError),
 }
 
-/// Supervises until SIGINT or SIGTERM. Blocks.
-///
-/// # Errors
-/// When it cannot start. Once the gateway has served, nothing else ends it.
-pub fn run(settings: ForwardSettings, ownership: Ownership, log: Log) -> Result<(), ForwardError> {
-    raise_open_files_limit();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(ForwardError::Runtime)?;
-    let outcome = runtime.block_on(async {
-        let mut signals = Signals::new().map_err(ForwardError::Signals)?;
-        supervise(settings, log, ownership, &mut signals).await
-    });
-    // What was cut short is dropped, which kills children; a name that takes long to resolve shall not keep the process.
-    runtime.shutdown_timeout(LAST_DEADLINE);
-    outcome
+/// A process that may supervise its directory, and has not begun to.
+#[derive(Debug)]
+pub struct Forward {
+    runtime: Runtime,
+    signals: Signals,
+    ownership: Ownership,
+}
+
+impl Forward {
+    /// Takes `directory` for this process. From here on a signal ends it in order.
+    ///
+    /// # Errors
+    /// When another supervisor runs, or the plugin data directory cannot be written to.
+    pub fn take(directory: &LatchkeyDirectory) -> Result<Self, ForwardError> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()
+            .map_err(ForwardError::Runtime)?;
+        let signals = runtime
+            .block_on(async { Signals::new() })
+            .map_err(ForwardError::Signals)?;
+        Ok(Self {
+            runtime,
+            signals,
+            ownership: Ownership::take(directory)?,
+        })
+    }
+
+    /// Gives the directory back.
+    pub fn abandon(self) -> Result<(), StorageError> {
+        self.ownership.release()
+    }
+
+    /// Supervises until SIGINT or SIGTERM. Blocks.
+    ///
+    /// # Errors
+    /// When it cannot start. Once the gateway has served, nothing else ends it.
+    pub fn run(mut self, settings: ForwardSettings, log: Log) -> Result<(), ForwardError> {
+        raise_open_files_limit();
+        let outcome =
+            self.runtime
+                .block_on(supervise(settings, log, self.ownership, &mut self.signals));
+        // What was cut short is dropped, which kills children; a name that takes long to resolve shall not keep the process.
+        self.runtime.shutdown_timeout(LAST_DEADLINE);
+        outcome
+    }
 }
 
 async fn supervise(
@@ -208,6 +240,7 @@ fn announce(address: SocketAddr) {
     );
 }
 
+#[derive(Debug)]
 struct Signals {
     interrupt: Signal,
     terminate: Signal,

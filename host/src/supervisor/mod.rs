@@ -66,7 +66,7 @@ mod status;
 pub mod tunnels;
 
 pub use self::detached::{DETACHED, ForwardSupervisor, SupervisorError};
-pub use self::forward::{ForwardError, ForwardSettings, run as forward};
+pub use self::forward::{Forward, ForwardError, ForwardSettings};
 pub use self::gateway::{GatewaySettings, GatewayStartError, GatewayState, GatewayStatus};
-pub use self::ownership::{Ownership, OwnershipError, lock_holder};
+pub use self::ownership::{Ownership, OwnershipError};
 pub use self::status::{HEARTBEAT, Status};
