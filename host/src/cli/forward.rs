@@ -120,13 +120,13 @@ mod tests {
     fn a_relative_mngr_is_found_from_here_and_a_bare_name_on_the_path() {
         let environment = Environment {
             home: Some("/home/me".into()),
-            working_directory: Some("/work".into()),
+            working_directory: Some("/here".into()),
             ..Environment::default()
         };
         let resolve = |path: &str| mngr_binary(Path::new(path), &environment).unwrap();
         assert_eq!(resolve("mngr"), Path::new("mngr"));
-        assert_eq!(resolve("./mngr"), Path::new("/work/./mngr"));
-        assert_eq!(resolve("venv/bin/mngr"), Path::new("/work/venv/bin/mngr"));
+        assert_eq!(resolve("./mngr"), Path::new("/here/./mngr"));
+        assert_eq!(resolve("venv/bin/mngr"), Path::new("/here/venv/bin/mngr"));
         assert_eq!(resolve("~/bin/mngr"), Path::new("/home/me/bin/mngr"));
         assert_eq!(resolve("/usr/bin/mngr"), Path::new("/usr/bin/mngr"));
     }
