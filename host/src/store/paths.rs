@@ -87,6 +87,11 @@ impl LatchkeyDirectory {
         self.plugin_data_dir().join("latchkey_forward.lock")
     }
 
+    /// Locked by whoever starts a detached supervisor, until it serves.
+    pub fn supervisor_start_lock(&self) -> PathBuf {
+        self.plugin_data_dir().join("latchkey_forward_start.lock")
+    }
+
     /// What a supervisor must find again after a crash: its gateway, and its sessions on agent hosts.
     pub fn supervisor_memory(&self) -> PathBuf {
         self.plugin_data_dir().join("latchkey_forward_memory.json")

@@ -13,6 +13,8 @@ use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::retry_on_intr;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::{Child, Command};
 use tokio::time::Instant;
@@ -133,10 +135,33 @@ impl ForwardSupervisor {
 
     /// Adopts the supervisor that runs, or starts one and waits until its gateway serves.
     pub async fn ensure_running(&self) -> Result<Record, SupervisorError> {
+        let _turn = self.turn().await?;
+        self.adopt_or_start().await
+    }
+
+    async fn adopt_or_start(&self) -> Result<Record, SupervisorError> {
         // One that is about to end is none to adopt, and one that is about to serve is.
         match self.running()? {
             Some(record) if record.gateway_port.is_some() => Ok(record),
             _ => self.start().await,
+        }
+    }
+
+    /// Waits until nobody else starts a supervisor of this directory; until it is dropped, nobody else does.
+    async fn turn(&self) -> Result<File, SupervisorError> {
+        let directory = self.directory.clone();
+        let taken = tokio::task::spawn_blocking(move || {
+            durable::create_dir_all(&directory.plugin_data_dir())?;
+            let path = directory.supervisor_start_lock();
+            let failed = |source| StorageError::new("lock", &path, source);
+            let lock = append_to(&path).map_err(failed)?;
+            retry_on_intr(|| flock(&lock, FlockOperation::LockExclusive))
+                .map_err(|error| failed(error.into()))?;
+            Ok(lock)
+        });
+        match taken.await {
+            Ok(lock) => lock,
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
         }
     }
 
@@ -159,8 +184,9 @@ impl ForwardSupervisor {
 
     /// Ends the one that runs, if any, and starts another, with this handle's settings and environment.
     pub async fn restart(&self) -> Result<Record, SupervisorError> {
+        let _turn = self.turn().await?;
         self.stop().await?;
-        self.ensure_running().await
+        self.adopt_or_start().await
     }
 
     /// Lets the running supervisor look for agents anew, gateway and tunnels untouched; starts one when there is none.
