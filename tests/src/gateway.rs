@@ -1,7 +1,6 @@
 //! A gateway of the test's own, on a free port.
 
 use std::ffi::{OsStr, OsString};
-use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitStatus;
@@ -178,10 +177,7 @@ impl GatewayOptions {
     /// # Panics
     /// When it does not.
     pub async fn start(self) -> Gateway {
-        let directory = self.home.latchkey_directory();
-        fs::create_dir_all(&directory).expect("the latchkey directory can be created");
-        let cache = directory.join("compile_cache");
-        compile_cache::seed(&cache);
+        let cache = self.home.seed_compile_cache();
         let process = Process::start(self.command().into_command());
         let address = process
             .logged("the gateway says where it listens", |line| {
@@ -193,7 +189,7 @@ impl GatewayOptions {
         compile_cache::publish(&cache);
         let keys = match self.variable("LATCHKEY_ENCRYPTION_KEY") {
             Some(key) => Keys::from_text(&key),
-            None => Keys::of(&directory),
+            None => Keys::of(&self.home.latchkey_directory()),
         };
         let password = match self.wired {
             true => Some(keys.password()),

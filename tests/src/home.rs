@@ -56,10 +56,17 @@ impl Home {
     /// Puts the components there as compiled before, if they have been: whoever starts a gateway here need not do it again.
     #[must_use]
     pub fn with_compiled_components(self) -> Self {
+        self.seed_compile_cache();
+        self
+    }
+
+    /// The same, and where they are: whoever has compiled them here may `compile_cache::publish` them.
+    pub(crate) fn seed_compile_cache(&self) -> PathBuf {
         let directory = self.latchkey_directory();
         fs::create_dir_all(&directory).expect("the latchkey directory can be created");
-        compile_cache::seed(&directory.join("compile_cache"));
-        self
+        let cache = directory.join("compile_cache");
+        compile_cache::seed(&cache);
+        cache
     }
 
     /// Runs the program with `--latchkey-directory` and these arguments.

@@ -11,6 +11,7 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::task::JoinHandle;
 
+use crate::pattern::Tally;
 use crate::within_patience;
 
 /// A run to be.
@@ -138,6 +139,18 @@ impl Running {
         within_patience(&what, self.stdout.read(buffer))
             .await
             .expect("a pipe can be read")
+    }
+
+    /// All that it writes to its standard output from here to its end.
+    pub async fn tally(&mut self) -> Tally {
+        let mut tally = Tally::default();
+        let mut buffer = vec![0; 256 * 1024];
+        loop {
+            match self.read(&mut buffer).await {
+                0 => return tally,
+                length => tally.add(&buffer[..length]),
+            }
+        }
     }
 
     /// The next line of its standard output, without its end.

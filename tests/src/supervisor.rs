@@ -287,10 +287,7 @@ impl SupervisorOptions {
     /// # Panics
     /// When it does not.
     pub async fn start(self) -> Supervisor {
-        let directory = self.home.latchkey_directory();
-        fs::create_dir_all(&directory).expect("the latchkey directory can be created");
-        let cache = directory.join("compile_cache");
-        compile_cache::seed(&cache);
+        let cache = self.home.seed_compile_cache();
         let mut process = Process::start(self.command().into_command());
         let mut info = None;
         eventually("gateway-info answers", async || {

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::failure::Failure;
+use crate::supervisor::discovery::NO_OTHER_MNGR;
 
 /// Names the process and the copies of this program that it has been, so that two copies never pass a command to and fro.
 /// Exec keeps the process's number, so a child that inherits the variable knows that it is not meant.
@@ -56,9 +57,9 @@ pub(super) fn hand_over(arguments: &[OsString]) -> Failure {
     }
     let path = std::env::var_os("PATH").unwrap_or_default();
     let Some(program) = next_on(&path, &passed_by) else {
-        return Failure::failed(
-            "there is no other 'mngr' on PATH; this program provides 'mngr latchkey' alone: install mngr for the rest",
-        );
+        return Failure::failed(format_args!(
+            "{NO_OTHER_MNGR}; this program provides 'mngr latchkey' alone: install mngr for the rest"
+        ));
     };
     let error = Command::new(&program)
         .args(arguments.iter().skip(1))

@@ -1,18 +1,20 @@
-//! The lock that serialises writers of the permissions files in one directory, across threads and processes.
+//! Locks across threads and processes, which the kernel releases with the process.
 //!
-//! It is an advisory lock on the directory itself, so it leaves no file behind and the kernel releases it with the
-//! process. It blocks; it is held for the time of one edit and never across an await. Who takes two takes the host's
-//! directory first, then the handles' directory.
+//! `DirectoryLock` serialises writers of the permissions files in one directory. It is an advisory lock on the directory itself,
+//! so it leaves no file behind. It blocks; it is held for the time of one edit and never across an await. Who takes two takes
+//! the host's directory first, then the handles' directory.
+//!
+//! `FileLock` is for what takes longer than an edit: its file is locked by nobody else.
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::retry_on_intr;
 
-use super::durable::StorageError;
+use super::durable::{PRIVATE_FILE, StorageError};
 
 /// Released when dropped.
 #[derive(Debug)]
@@ -24,6 +26,28 @@ impl DirectoryLock {
     /// Waits until nobody else holds the lock of `directory`, which must exist.
     pub fn acquire(directory: &Path) -> Result<Self, StorageError> {
         acquire(directory).map_err(|source| StorageError::new("lock", directory, source))
+    }
+}
+
+/// Released when dropped. The file stays.
+#[derive(Debug)]
+pub struct FileLock {
+    _file: File,
+}
+
+impl FileLock {
+    /// Waits until nobody else holds the lock of the file at `path`, which is made if it is missing.
+    pub fn acquire(path: &Path) -> Result<Self, StorageError> {
+        let lock = || {
+            let file = OpenOptions::new()
+                .create(true)
+                .append(true)
+                .mode(PRIVATE_FILE)
+                .open(path)?;
+            retry_on_intr(|| flock(&file, FlockOperation::LockExclusive))?;
+            Ok(Self { _file: file })
+        };
+        lock().map_err(|source| StorageError::new("lock", path, source))
     }
 }
 
@@ -59,6 +83,16 @@ mod tests {
         drop(lock);
         assert!(is_free(directory.path()));
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_file_is_made_to_be_locked_and_free_again_afterwards() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("lock");
+        let lock = FileLock::acquire(&path).unwrap();
+        assert!(!is_free(&path));
+        drop(lock);
+        assert!(is_free(&path));
     }
 
     #[test]

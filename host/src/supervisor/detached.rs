@@ -13,13 +13,12 @@ use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
-use rustix::fs::{FlockOperation, flock};
-use rustix::io::retry_on_intr;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::{Child, Command};
 use tokio::time::Instant;
 
 use crate::store::durable::{self, PRIVATE_FILE, StorageError};
+use crate::store::lock::FileLock;
 use crate::store::paths::LatchkeyDirectory;
 use crate::store::record::Record;
 use crate::supervisor::ownership::lock_holder;
@@ -148,19 +147,14 @@ impl ForwardSupervisor {
     }
 
     /// Waits until nobody else starts a supervisor of this directory; until it is dropped, nobody else does.
-    async fn turn(&self) -> Result<File, SupervisorError> {
+    async fn turn(&self) -> Result<FileLock, SupervisorError> {
         let directory = self.directory.clone();
         let taken = tokio::task::spawn_blocking(move || {
             durable::create_dir_all(&directory.plugin_data_dir())?;
-            let path = directory.supervisor_start_lock();
-            let failed = |source| StorageError::new("lock", &path, source);
-            let lock = append_to(&path).map_err(failed)?;
-            retry_on_intr(|| flock(&lock, FlockOperation::LockExclusive))
-                .map_err(|error| failed(error.into()))?;
-            Ok(lock)
+            FileLock::acquire(&directory.supervisor_start_lock())
         });
         match taken.await {
-            Ok(lock) => lock,
+            Ok(lock) => Ok(lock?),
             Err(error) => std::panic::resume_unwind(error.into_panic()),
         }
     }

@@ -126,8 +126,8 @@ async fn supervise(
         Ok(Some(started)) => started,
         Ok(None) => return Ok(ownership.release()?),
         Err(error) => {
-            let released = ownership.release();
-            return Err(error).inspect_err(|_| report(released));
+            report(ownership.release());
+            return Err(error);
         }
     };
     if let Err(error) = ownership.publish_port(Some(gateway.address().port())) {

@@ -33,15 +33,7 @@ async fn curl_downloads_a_gigabyte() {
         .curl(["--no-buffer", &stage.url(&format!("blob/{GIB}"))])
         .start();
     let expected = tokio::task::spawn_blocking(|| Tally::of(0..GIB));
-    let mut received = Tally::default();
-    let mut buffer = vec![0; 256 * 1024];
-    loop {
-        let length = curl.read(&mut buffer).await;
-        if length == 0 {
-            break;
-        }
-        received.add(&buffer[..length]);
-    }
+    let received = curl.tally().await;
     curl.end().await.expect_success();
     assert_eq!(received.total(), expected.await.unwrap());
 }

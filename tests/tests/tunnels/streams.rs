@@ -83,15 +83,7 @@ async fn three_hundred_megabytes_come_back_while_they_are_sent() {
             input.write_all(&piece).await.expect("curl reads");
         }
     });
-    let mut received = Tally::default();
-    let mut buffer = vec![0; 256 * 1024];
-    loop {
-        let length = curl.read(&mut buffer).await;
-        if length == 0 {
-            break;
-        }
-        received.add(&buffer[..length]);
-    }
+    let received = curl.tally().await;
     sending.await.expect("everything is sent");
     curl.end().await.expect_success();
     assert_eq!(received.total(), Tally::of(0..SIZE));

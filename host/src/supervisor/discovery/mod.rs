@@ -30,6 +30,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use self::feed::Feed;
+pub(crate) use self::observe::NO_OTHER_MNGR;
 use self::observe::{Observer, Order};
 use self::status::Shared;
 pub use self::status::{DiscoveryStatus, ObserveState};

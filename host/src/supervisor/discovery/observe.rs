@@ -27,7 +27,7 @@ const STABLE: Duration = Duration::from_secs(60);
 /// How often mngr is looked for while there is none.
 const SEARCH: Duration = Duration::from_secs(30);
 /// What this program says in mngr's place where it is the only mngr on PATH, with status 1.
-const NO_OTHER_MNGR: &str = "there is no other 'mngr' on PATH";
+pub(crate) const NO_OTHER_MNGR: &str = "there is no other 'mngr' on PATH";
 
 /// What the owner wants. Each order is carried out, even one that repeats the last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -125,10 +125,17 @@ impl SupervisedGateway {
     }
 
     /// Lets requests in progress finish for a while, then ends the child.
-    pub async fn stop(self) {
+    pub async fn stop(mut self) {
         self.stop.cancel();
         // It ends by itself, within its own deadlines.
-        let _ = self.keeper.await;
+        let _ = (&mut self.keeper).await;
+    }
+}
+
+impl Drop for SupervisedGateway {
+    fn drop(&mut self) {
+        // The child is dropped with its keeper, which kills it; after `stop` there is none left.
+        self.keeper.abort();
     }
 }
 

@@ -6,16 +6,14 @@ use jiff::Timestamp;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::store::ids::{AgentId, HostId, IdError};
+use crate::store::ids::{AgentId, HostId};
 
 /// One host: its tunnel and the agents that share it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HostStatus {
-    #[serde(with = "host_text")]
     pub host: HostId,
     /// `user@host:port` of its sshd.
     pub address: String,
-    #[serde(with = "agents_text")]
     pub agents: Vec<AgentId>,
     #[serde(flatten)]
     pub progress: Progress,
@@ -26,20 +24,16 @@ pub struct HostStatus {
 pub struct Progress {
     pub state: TunnelState,
     /// When it came into this state.
-    #[serde(with = "time_text")]
     pub since: Timestamp,
     /// Attempts that failed since it was last up for a while.
     pub attempts: u32,
     /// When the next attempt is due: to connect, or to get the port.
-    #[serde(with = "optional_time_text")]
     pub next_attempt: Option<Timestamp>,
     /// What went wrong last, even if all is well by now.
     pub last_error: Option<String>,
-    #[serde(with = "optional_time_text")]
     pub last_error_at: Option<Timestamp>,
     pub verified: Verified,
     /// When a request last went through the tunnel to the gateway.
-    #[serde(with = "optional_time_text")]
     pub last_verified: Option<Timestamp>,
 }
 
@@ -130,84 +124,6 @@ impl<'de> Deserialize<'de> for Verified {
                 "expected true, false or \"{NOT_PERMITTED}\", got \"{text}\""
             ))),
         }
-    }
-}
-
-fn parsed<'de, D: Deserializer<'de>, T>(
-    deserializer: D,
-    parse: impl FnOnce(&str) -> Result<T, IdError>,
-) -> Result<T, D::Error> {
-    parse(&String::deserialize(deserializer)?).map_err(D::Error::custom)
-}
-
-mod host_text {
-    use super::*;
-
-    pub(super) fn serialize<S: Serializer>(
-        host: &HostId,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(host)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(source: D) -> Result<HostId, D::Error> {
-        parsed(source, HostId::parse)
-    }
-}
-
-mod agents_text {
-    use super::*;
-
-    pub(super) fn serialize<S: Serializer>(
-        agents: &[AgentId],
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(agents.iter().map(AgentId::as_str))
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
-        source: D,
-    ) -> Result<Vec<AgentId>, D::Error> {
-        Vec::<String>::deserialize(source)?
-            .iter()
-            .map(|agent| AgentId::parse(agent).map_err(D::Error::custom))
-            .collect()
-    }
-}
-
-mod time_text {
-    use super::*;
-
-    pub(super) fn serialize<S: Serializer>(time: &Timestamp, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_str(time)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(source: D) -> Result<Timestamp, D::Error> {
-        String::deserialize(source)?
-            .parse()
-            .map_err(D::Error::custom)
-    }
-}
-
-mod optional_time_text {
-    use super::*;
-
-    pub(super) fn serialize<S: Serializer>(
-        time: &Option<Timestamp>,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        match time {
-            Some(time) => serializer.collect_str(time),
-            None => serializer.serialize_none(),
-        }
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
-        source: D,
-    ) -> Result<Option<Timestamp>, D::Error> {
-        Option::<String>::deserialize(source)?
-            .map(|time| time.parse().map_err(D::Error::custom))
-            .transpose()
     }
 }
 
