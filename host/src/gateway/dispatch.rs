@@ -145,10 +145,10 @@ impl Dispatcher {
         let checked =
             permissions::Request::new(request.method().as_str(), target.url(), headers, None, None);
         let AppliedPermissions { path, stamp } = permissions;
-        match self.engine.decide_at(path, stamp, &checked).await {
-            Ok(Decision::Allowed) => Ok(()),
-            Ok(Decision::Denied) => Err(Refusal::Denied),
-            Err(error) => Err(Refusal::Check(error)),
+        let verdict = self.engine.judge_at(path, stamp, &checked).await;
+        match verdict.map_err(Refusal::Check)?.decision {
+            Decision::Allowed => Ok(()),
+            Decision::Denied => Err(Refusal::Denied),
         }
     }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::builtin::BuiltinSchemas;
 use super::config::Permissions;
 use super::error::CheckError;
-use super::hooks::{self, Verdict};
+use super::hooks::{self, Answer};
 use super::include::{Merged, PlacedRule};
 use super::request::Request;
 use super::schema::{Compiler, Fault, NodeId, Registry, Schemas};
@@ -21,6 +21,43 @@ pub enum Decision {
     Allowed,
     /// The rule that decides does not let the request through, or no rule applies.
     Denied,
+}
+
+/// A decision and what it rests on. Clones are cheap.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verdict {
+    pub decision: Decision,
+    /// The rule that decided; none when no rule's scope matched, which denies.
+    pub rule: Option<DecidingRule>,
+    /// The permission of that rule that let the request through, if its permissions were what decided.
+    pub matched: Option<Arc<str>>,
+    /// The hook of that rule that denied the request, as the file names it.
+    pub denied_by: Option<Arc<str>>,
+}
+
+/// The rule that decided, and where it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DecidingRule {
+    /// Counted from 0 within its file.
+    pub index: usize,
+    pub scope: Arc<str>,
+    /// The file that has the rule: the permissions file itself or one that it includes.
+    pub file: Arc<Path>,
+}
+
+impl Verdict {
+    fn new(decision: Decision, rule: &Resolved) -> Self {
+        Self {
+            decision,
+            rule: Some(DecidingRule {
+                index: rule.index,
+                scope: Arc::clone(&rule.scope.name),
+                file: Arc::clone(&rule.path),
+            }),
+            matched: None,
+            denied_by: None,
+        }
+    }
 }
 
 /// The resolved rules of a permissions file and its includes.
@@ -46,7 +83,7 @@ impl Order {
     fn of(rules: &[Resolved], schemas: &Schemas) -> Self {
         let mut order = Self::default();
         for (place, rule) in rules.iter().enumerate() {
-            let Some(mut domains) = schemas.domains(rule.scope) else {
+            let Some(mut domains) = schemas.domains(rule.scope.id) else {
                 order.anywhere.push(place);
                 continue;
             };
@@ -78,12 +115,19 @@ impl Order {
 
 #[derive(Debug)]
 struct Resolved {
-    scope: NodeId,
+    scope: Named,
     hooks: Vec<String>,
     /// `None` lets everything through that the hooks do.
-    permissions: Option<Vec<NodeId>>,
+    permissions: Option<Vec<Named>>,
     path: Arc<Path>,
     index: usize,
+}
+
+/// A schema under the name that a rule gives it.
+#[derive(Debug)]
+struct Named {
+    name: Arc<str>,
+    id: NodeId,
 }
 
 impl Ruleset {
@@ -120,38 +164,49 @@ impl Ruleset {
         }
     }
 
-    pub(super) async fn decide(&self, request: &Request) -> Result<Decision, CheckError> {
+    pub(super) async fn judge(&self, request: &Request) -> Result<Verdict, CheckError> {
         let Some(rule) = self.rule_for(request)? else {
-            return Ok(Decision::Denied);
+            return Ok(Verdict {
+                decision: Decision::Denied,
+                rule: None,
+                matched: None,
+                denied_by: None,
+            });
         };
         if !rule.hooks.is_empty() {
             let directory = rule.path.parent().unwrap_or(&rule.path);
-            let verdict = hooks::run(&rule.hooks, directory, request).await;
-            let verdict = verdict.map_err(|failure| CheckError::Hook {
+            let answer = hooks::run(&rule.hooks, directory, request).await;
+            let answer = answer.map_err(|failure| CheckError::Hook {
                 path: rule.path.to_path_buf(),
                 index: rule.index,
                 hook: failure.hook,
                 problem: failure.problem,
             })?;
-            if verdict == Verdict::Denied {
-                return Ok(Decision::Denied);
+            if let Answer::Denied(hook) = answer {
+                return Ok(Verdict {
+                    denied_by: Some(hook.into()),
+                    ..Verdict::new(Decision::Denied, rule)
+                });
             }
         }
         let Some(permissions) = &rule.permissions else {
-            return Ok(Decision::Allowed);
+            return Ok(Verdict::new(Decision::Allowed, rule));
         };
         for permission in permissions {
-            if self.matches(*permission, request)? {
-                return Ok(Decision::Allowed);
+            if self.matches(permission.id, request)? {
+                return Ok(Verdict {
+                    matched: Some(Arc::clone(&permission.name)),
+                    ..Verdict::new(Decision::Allowed, rule)
+                });
             }
         }
-        Ok(Decision::Denied)
+        Ok(Verdict::new(Decision::Denied, rule))
     }
 
     fn rule_for(&self, request: &Request) -> Result<Option<&Resolved>, CheckError> {
         let candidates = self.order.candidates(request.domain());
         for rule in candidates.filter_map(|place| self.rules.get(place)) {
-            if self.matches(rule.scope, request)? {
+            if self.matches(rule.scope.id, request)? {
                 return Ok(Some(rule));
             }
         }
@@ -175,7 +230,10 @@ impl Ruleset {
 fn resolve(placed: PlacedRule, compiler: &mut Compiler<'_>) -> Result<Resolved, CheckError> {
     let PlacedRule { rule, path, index } = placed;
     let mut named = |name: &str| match compiler.named(name) {
-        Ok(Some(id)) => Ok(id),
+        Ok(Some(id)) => Ok(Named {
+            name: name.into(),
+            id,
+        }),
         Ok(None) => Err(CheckError::UnknownSchema {
             path: path.to_path_buf(),
             index,

@@ -24,10 +24,11 @@ const BUSY_RETRIES: u32 = 10;
 const BUSY_PAUSE: Duration = Duration::from_millis(20);
 
 /// What the hooks of a rule say together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Verdict {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Answer {
     Passed,
-    Denied,
+    /// Carries the hook that denied, as its rule names it.
+    Denied(String),
 }
 
 /// Which hook failed, and how: the end of a sentence that begins with its name.
@@ -42,13 +43,13 @@ pub(super) async fn run(
     hooks: &[String],
     directory: &Path,
     request: &Request,
-) -> Result<Verdict, Failure> {
+) -> Result<Answer, Failure> {
     let fail = |hook: &String, problem: String| Failure {
         hook: hook.clone(),
         problem,
     };
     let Some(first) = hooks.first() else {
-        return Ok(Verdict::Passed);
+        return Ok(Answer::Passed);
     };
     let file = RequestFile::create(request)
         .await
@@ -59,7 +60,7 @@ pub(super) async fn run(
             .map_err(|error| fail(hook, format!("cannot be run: {error}")))?;
         match status.code() {
             Some(0) => {}
-            Some(1) => return Ok(Verdict::Denied),
+            Some(1) => return Ok(Answer::Denied(hook.clone())),
             Some(code) => return Err(fail(hook, format!("exited with status {code}"))),
             None => {
                 let signal = status.signal().unwrap_or_default();
@@ -67,7 +68,7 @@ pub(super) async fn run(
             }
         }
     }
-    Ok(Verdict::Passed)
+    Ok(Answer::Passed)
 }
 
 /// Absolute as is, with a `/` relative to `directory`, and otherwise left for the search on `PATH`.

@@ -28,7 +28,7 @@ use decision::Ruleset;
 use crate::store::stamp::Stamp;
 
 pub use builtin::BuiltinSchemas;
-pub use decision::Decision;
+pub use decision::{DecidingRule, Decision, Verdict};
 pub use error::CheckError;
 pub use request::Request;
 pub use schema::Fault;
@@ -51,17 +51,23 @@ impl Engine {
 
     /// Decides `request` by the file at `config`; a file that is missing allows nothing. Must run within a tokio runtime.
     pub async fn decide(&self, config: &Path, request: &Request) -> Result<Decision, CheckError> {
+        let verdict = self.judge(config, request).await?;
+        Ok(verdict.decision)
+    }
+
+    /// The same with what the decision rests on.
+    pub async fn judge(&self, config: &Path, request: &Request) -> Result<Verdict, CheckError> {
         let stamp = Stamp::of(config).unwrap_or_else(|_| Stamp::never());
-        self.decide_at(config, &stamp, request).await
+        self.judge_at(config, &stamp, request).await
     }
 
     /// The same for a caller that has just taken the file's stamp.
-    pub async fn decide_at(
+    pub async fn judge_at(
         &self,
         config: &Path,
         stamp: &Stamp,
         request: &Request,
-    ) -> Result<Decision, CheckError> {
+    ) -> Result<Verdict, CheckError> {
         let rules = match self.cache.fresh(config, stamp) {
             Some(rules) => rules?,
             None => {
@@ -70,7 +76,7 @@ impl Engine {
                 loaded.map_err(|error| CheckError::Interrupted(error.to_string()))??
             }
         };
-        rules.decide(request).await
+        rules.judge(request).await
     }
 
     /// Whether a file with `content` at `config` could decide any request that comes. It is stricter than [`Self::decide`],

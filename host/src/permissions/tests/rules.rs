@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::super::{BuiltinSchemas, Engine};
-use super::{Sandbox, URL, path_schema};
+use super::super::{BuiltinSchemas, DecidingRule, Decision, Engine, Verdict};
+use super::{Sandbox, URL, get, path_schema};
 
 #[tokio::test]
 async fn the_first_rule_whose_scope_matches_decides() {
@@ -90,4 +90,59 @@ async fn without_builtin_schemas_not_even_any_exists() {
     sandbox.engine = Engine::new(BuiltinSchemas::none());
     sandbox.write("root.json", json!({"rules": [{"any": ["any"]}]}));
     assert!(sandbox.failure(URL).await.contains("\"any\""));
+}
+
+#[tokio::test]
+async fn a_verdict_names_the_rule_that_decided_and_the_permission_that_matched() {
+    let sandbox = Sandbox::new();
+    sandbox
+        .write(
+            "shared.json",
+            json!({
+                "schemas": {"files": path_schema("^/files"), "reading": path_schema("^/files/r"), "other": path_schema("^/o")},
+                "rules": [{"other": {"hooks": ["./deny"]}}, {"files": ["other", "reading"]}]
+            }),
+        )
+        .script("deny", "#!/bin/sh\nexit 1\n")
+        .write("root.json", json!({"include": ["shared.json"], "rules": [{"files": ["any"]}]}));
+    let shared = sandbox.path("shared.json");
+    for (url, decision, rule, matched, denied_by) in [
+        (
+            "https://e.de/files/r",
+            Decision::Allowed,
+            Some((1, "files")),
+            Some("reading"),
+            None,
+        ),
+        (
+            "https://e.de/files/w",
+            Decision::Denied,
+            Some((1, "files")),
+            None,
+            None,
+        ),
+        (
+            "https://e.de/o",
+            Decision::Denied,
+            Some((0, "other")),
+            None,
+            Some("./deny"),
+        ),
+        ("https://e.de/", Decision::Denied, None, None, None),
+    ] {
+        let config = sandbox.path("root.json");
+        let verdict = sandbox.engine.judge(&config, &get(url)).await;
+        let rule = rule.map(|(index, scope)| DecidingRule {
+            index,
+            scope: scope.into(),
+            file: shared.as_path().into(),
+        });
+        let expected = Verdict {
+            decision,
+            rule,
+            matched: matched.map(Into::into),
+            denied_by: denied_by.map(Into::into),
+        };
+        assert_eq!(verdict, Ok(expected), "{url}");
+    }
 }

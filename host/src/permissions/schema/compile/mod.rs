@@ -10,6 +10,7 @@ use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
 use super::node::{Node, NodeId, Schemas, Type};
+use super::origins::Origins;
 use super::references::Places;
 use super::{Fault, Registry, properties};
 use keywords::Reader;
@@ -25,6 +26,8 @@ pub(in crate::permissions) struct Compiler<'a> {
     parts: HashMap<usize, NodeId>,
     places: HashMap<String, Places<'a>>,
     pending: Vec<Part<'a>>,
+    /// For every node, which named schema it is a part of, and its source.
+    sources: Vec<(Arc<str>, &'a Value)>,
 }
 
 /// A part of a schema that has a node and waits to be compiled into it.
@@ -44,6 +47,7 @@ impl<'a> Compiler<'a> {
             parts: HashMap::new(),
             places: HashMap::new(),
             pending: Vec::new(),
+            sources: Vec::new(),
         }
     }
 
@@ -56,11 +60,12 @@ impl<'a> Compiler<'a> {
             return Ok(None);
         };
         properties::check(name, root, self.registry)?;
-        let id = self.reserve();
+        let owner: Arc<str> = name.into();
+        let id = self.reserve(&owner, root);
         self.names.insert(name.to_owned(), id);
         self.pending.push(Part {
             id,
-            owner: name.into(),
+            owner,
             schema: root,
             is_root: true,
         });
@@ -77,7 +82,14 @@ impl<'a> Compiler<'a> {
         self.schemas
     }
 
-    fn reserve(&mut self) -> NodeId {
+    /// The same, and where in the named schemas each node comes from.
+    pub(in crate::permissions) fn finish_with_origins(self) -> (Schemas, Origins) {
+        let origins = Origins::of(&self.sources, self.registry);
+        (self.schemas, origins)
+    }
+
+    fn reserve(&mut self, owner: &Arc<str>, schema: &'a Value) -> NodeId {
+        self.sources.push((Arc::clone(owner), schema));
         self.schemas.nodes.push(Node::Constant(false));
         NodeId(self.schemas.nodes.len() - 1)
     }
@@ -88,7 +100,7 @@ impl<'a> Compiler<'a> {
         if let Some(id) = self.parts.get(&address) {
             return *id;
         }
-        let id = self.reserve();
+        let id = self.reserve(owner, schema);
         self.parts.insert(address, id);
         self.pending.push(Part {
             id,
