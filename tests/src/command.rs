@@ -1,6 +1,7 @@
 //! One run of the program on the command line.
 
 use std::ffi::{OsStr, OsString};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::mpsc;
@@ -34,7 +35,8 @@ impl Cli {
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .env("HOME", home)
-            .current_dir(home);
+            .current_dir(home)
+            .stdin(Stdio::null());
         Self {
             command,
             shown: Vec::new(),
@@ -69,6 +71,14 @@ impl Cli {
         self
     }
 
+    /// A file as standard input, which is otherwise empty.
+    #[must_use]
+    pub fn input(mut self, file: &Path) -> Self {
+        let file = File::open(file).expect("the input can be opened");
+        self.command.stdin(file);
+        self
+    }
+
     pub(crate) fn into_command(self) -> Command {
         self.command
     }
@@ -89,7 +99,6 @@ impl Cli {
     pub fn run(mut self) -> Outcome {
         let child = self
             .command
-            .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()

@@ -15,6 +15,10 @@ pub(super) enum Failure {
     NoSubcommand(String),
     /// It was right, and something else went wrong: exit code 1.
     Failed(String),
+    /// The same for a command whose exit code 1 is an answer: exit code 2.
+    Unanswered(String),
+    /// The result is on stdout, and the exit code is part of it.
+    Answered(u8),
 }
 
 impl Failure {
@@ -24,6 +28,14 @@ impl Failure {
 
     pub(super) fn failed(message: impl fmt::Display) -> Self {
         Self::Failed(message.to_string())
+    }
+
+    /// For a command whose exit code 1 is an answer: no failure ends with it.
+    pub(super) fn without_answer(self) -> Self {
+        match self {
+            Self::Failed(message) => Self::Unanswered(message),
+            other => other,
+        }
     }
 
     /// Scripts match the wording for what is missing; the parser's own does for the rest.
@@ -40,6 +52,8 @@ impl Failure {
             _ => None,
         };
         if let Some(name) = missing {
+            // Of alternatives, `<--a <A>|--b <B>>`, the first stands for all.
+            let name = name.trim_start_matches(['<', '[']);
             let name = name.split_whitespace().next().unwrap_or(name);
             let kind = if name.starts_with('-') {
                 "option"
@@ -64,6 +78,8 @@ impl Failure {
             Self::Usage(_) => ("Error: ", ExitCode::from(2)),
             Self::NoSubcommand(_) => ("", ExitCode::from(2)),
             Self::Failed(_) => ("Error: ", ExitCode::FAILURE),
+            Self::Unanswered(_) => ("Error: ", ExitCode::from(2)),
+            Self::Answered(code) => return ExitCode::from(*code),
         };
         // Without a stderr there is nobody to tell.
         let _ = writeln!(std::io::stderr().lock(), "{prefix}{self}");
@@ -73,7 +89,13 @@ impl Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (Self::Usage(message) | Self::NoSubcommand(message) | Self::Failed(message)) = self;
+        let (Self::Usage(message)
+        | Self::NoSubcommand(message)
+        | Self::Failed(message)
+        | Self::Unanswered(message)) = self
+        else {
+            return Ok(());
+        };
         // A path may hold anything, also what a terminal would obey.
         for character in message.chars() {
             if character.is_control() && character != '\n' {

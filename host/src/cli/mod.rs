@@ -3,7 +3,7 @@
 //! stdout carries the result and nothing else; a diagnostic is one line on stderr that starts with `Error: `. Exit codes: 0, 1
 //! for a failure, 2 for a wrong invocation. A closed stdout is no failure: whoever closed it wanted no more.
 //!
-//! Nothing here starts an asynchronous runtime except `forward`, `gateway` and `supervisor`, so that the small commands take milliseconds.
+//! Nothing here starts an asynchronous runtime except `forward`, `gateway`, `permissions` and `supervisor`, so that the small commands take milliseconds.
 
 mod admin_jwt;
 mod completions;
@@ -20,6 +20,7 @@ mod man;
 mod mngr;
 mod options;
 mod output;
+mod permissions;
 mod register_agent;
 mod settings;
 mod setup;
@@ -61,6 +62,7 @@ enum Command {
     /// Print the supervised gateway's URL and password as JSON
     GatewayInfo,
     Forward(forward::Arguments),
+    Permissions(permissions::Arguments),
     Gateway(gateway::Arguments),
     Status(status::Arguments),
     Supervisor(supervisor::Arguments),
@@ -108,6 +110,7 @@ fn run(program: &'static str, arguments: &[OsString], words: &[OsString]) -> Res
         Command::RegisterAgent(arguments) => register_agent::run(&arguments, options, &environment),
         Command::AdminJwt => admin_jwt::run(options, &environment),
         Command::GatewayInfo => gateway_info::run(options, &environment),
+        Command::Permissions(arguments) => permissions::run(arguments, options, &environment),
         Command::Forward(arguments) => forward::run(&arguments, words, options, &environment),
         Command::Status(arguments) => status::run(&arguments, options, &environment),
         Command::Supervisor(arguments) => supervisor::run(&arguments, options, &environment),

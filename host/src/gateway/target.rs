@@ -12,10 +12,11 @@ use http::uri::PathAndQuery;
 use http::{Method, Uri};
 use url::Url;
 
+use crate::permissions::GATEWAY_ORIGIN;
+
 /// The origin that requests to the gateway itself are checked as (contract section 4, step 5). Parsing it each time would
 /// cost more than everything else here.
-static SELF_ORIGIN: LazyLock<Option<Url>> =
-    LazyLock::new(|| Url::parse("https://latchkey-self.invalid:1").ok());
+static SELF_ORIGIN: LazyLock<Option<Url>> = LazyLock::new(|| Url::parse(GATEWAY_ORIGIN).ok());
 
 /// Longest request target, in bytes.
 pub(super) const LONGEST_TARGET: usize = 16 * 1024;

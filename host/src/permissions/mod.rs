@@ -30,7 +30,7 @@ use crate::store::stamp::Stamp;
 pub use builtin::BuiltinSchemas;
 pub use decision::{DecidingRule, Decision, Verdict};
 pub use error::CheckError;
-pub use request::Request;
+pub use request::{GATEWAY_ORIGIN, Request};
 pub use schema::Fault;
 
 /// Decides requests. Clones share what has been compiled.

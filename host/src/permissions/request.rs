@@ -18,6 +18,9 @@ pub(super) const PROPERTY_NAMES: [&str; 10] = [
     "customMetadata",
 ];
 
+/// Where a request to the gateway's own routes is addressed for its check (contract section 4).
+pub const GATEWAY_ORIGIN: &str = "https://latchkey-self.invalid:1";
+
 /// A request as one JSON object. Nothing of it is shown by `Debug`: headers and bodies carry secrets.
 #[derive(Clone)]
 pub struct Request(Value);
