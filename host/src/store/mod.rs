@@ -15,6 +15,7 @@ pub mod handles;
 pub mod ids;
 pub mod keys;
 pub mod lock;
+pub mod observe;
 pub mod paths;
 pub mod permissions_file;
 pub mod process;

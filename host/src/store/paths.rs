@@ -64,12 +64,23 @@ impl LatchkeyDirectory {
             .join("latchkey_admin_permissions.json")
     }
 
+    /// Where each host has a directory of its own.
+    pub fn hosts_dir(&self) -> PathBuf {
+        self.plugin_data_dir().join("hosts")
+    }
+
     /// The permissions file that the agents of one host share.
     pub fn host_permissions(&self, host: &HostId) -> PathBuf {
-        self.plugin_data_dir()
-            .join("hosts")
+        self.hosts_dir()
             .join(host.as_str())
             .join("latchkey_permissions.json")
+    }
+
+    /// Says that a host's permissions are not enforced for a while.
+    pub fn host_observation(&self, host: &HostId) -> PathBuf {
+        self.hosts_dir()
+            .join(host.as_str())
+            .join("latchkey_observe.json")
     }
 
     /// Where the opaque handles are.
@@ -134,8 +145,7 @@ impl LatchkeyDirectory {
     /// Removes the temporary files that crashed writers left in any of these directories. What cannot be looked at or
     /// removed is left for the next time.
     pub fn sweep_temporary_files(&self) {
-        let hosts = self.plugin_data_dir().join("hosts");
-        let each_host = fs::read_dir(&hosts)
+        let each_host = fs::read_dir(self.hosts_dir())
             .into_iter()
             .flatten()
             .flatten()
