@@ -7,10 +7,12 @@
 //! finds it without evaluating. Evaluation takes bounded time and depth. No schema ever causes a file or network read.
 
 mod compile;
+mod diagnose;
 mod domains;
 mod evaluate;
 mod format;
 mod node;
+mod origins;
 mod properties;
 mod references;
 
@@ -22,7 +24,10 @@ use serde_json::Value;
 use super::builtin::BuiltinSchemas;
 
 pub(super) use compile::Compiler;
+pub(super) use diagnose::Diagnostics;
+pub use diagnose::Mismatch;
 pub(super) use node::{NodeId, Schemas};
+pub(super) use origins::Origins;
 
 /// Why a schema cannot be evaluated, for a person.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -85,7 +85,7 @@ impl<'a> Compiler<'a> {
     /// The same, and where in the named schemas each node comes from.
     pub(in crate::permissions) fn finish_with_origins(self) -> (Schemas, Origins) {
         let origins = Origins::of(&self.sources, self.registry);
-        (self.schemas, origins)
+        (self.finish(), origins)
     }
 
     fn reserve(&mut self, owner: &Arc<str>, schema: &'a Value) -> NodeId {

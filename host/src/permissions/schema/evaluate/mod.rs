@@ -10,29 +10,30 @@ use serde_json::Value;
 
 use super::Fault;
 use super::node::{Keywords, Node, NodeId, Schemas};
-use scalar::{equal, is_type, text_matches, within};
+pub(super) use scalar::{equal, is_multiple, is_type};
+use scalar::{text_matches, within};
 
 /// Far beyond what a schema for a request needs; what passes it is a reference that runs in circles.
 const MAX_DEPTH: u32 = 256;
 const MAX_STEPS: u32 = 200_000;
 
 /// What of an object or a list has been evaluated, for `unevaluatedProperties` and `unevaluatedItems`.
-#[derive(Default)]
-struct Evaluated {
-    own: HashSet<String>,
+#[derive(Clone, Default)]
+pub(super) struct Evaluated {
+    pub(super) own: HashSet<String>,
     /// What the enclosing schema had evaluated before.
     inherited: HashSet<String>,
 }
 
 impl Evaluated {
-    fn below(parent: &Self) -> Self {
+    pub(super) fn below(parent: &Self) -> Self {
         Self {
             own: HashSet::new(),
             inherited: parent.own.union(&parent.inherited).cloned().collect(),
         }
     }
 
-    fn contains(&self, key: &str) -> bool {
+    pub(super) fn contains(&self, key: &str) -> bool {
         self.own.contains(key) || self.inherited.contains(key)
     }
 }
@@ -44,13 +45,23 @@ impl Schemas {
         id: NodeId,
         instance: &Value,
     ) -> Result<bool, Fault> {
+        self.matches_after(id, instance, &mut Evaluated::default())
+    }
+
+    /// The same where `evaluated` has been evaluated before, which takes up what is evaluated now.
+    pub(super) fn matches_after(
+        &self,
+        id: NodeId,
+        instance: &Value,
+        evaluated: &mut Evaluated,
+    ) -> Result<bool, Fault> {
         let mut evaluation = Evaluation {
             schemas: self,
             thorough: self.can_fail || self.tracks_evaluated,
             depth: 0,
             steps: 0,
         };
-        evaluation.matches(id, instance, &mut Evaluated::default())
+        evaluation.matches(id, instance, evaluated)
     }
 }
 

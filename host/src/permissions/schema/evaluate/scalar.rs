@@ -5,7 +5,7 @@ use serde_json::{Number, Value};
 use super::super::Fault;
 use super::super::node::{NumberKeywords, StringKeywords, Type};
 
-pub(super) fn is_type(instance: &Value, expected: Type) -> bool {
+pub(in crate::permissions::schema) fn is_type(instance: &Value, expected: Type) -> bool {
     match (instance, expected) {
         (Value::Null, Type::Null)
         | (Value::Bool(_), Type::Boolean)
@@ -21,7 +21,7 @@ pub(super) fn is_type(instance: &Value, expected: Type) -> bool {
 }
 
 /// Numbers are equal by value (`1` and `1.0`), objects whatever the order of their keys.
-pub(super) fn equal(one: &Value, other: &Value) -> bool {
+pub(in crate::permissions::schema) fn equal(one: &Value, other: &Value) -> bool {
     match (one, other) {
         (Value::Number(one), Value::Number(other)) => one.as_f64() == other.as_f64(),
         (Value::Array(one), Value::Array(other)) => {
@@ -49,7 +49,7 @@ pub(super) fn within(node: &NumberKeywords, value: &Number) -> bool {
 }
 
 /// With room for the rounding of decimal fractions.
-fn is_multiple(value: f64, factor: f64) -> bool {
+pub(in crate::permissions::schema) fn is_multiple(value: f64, factor: f64) -> bool {
     const ROUNDING: f64 = 1.192_092_9e-7;
     let remainder = value % factor;
     !(remainder.abs() >= ROUNDING && (factor - remainder).abs() >= ROUNDING)
