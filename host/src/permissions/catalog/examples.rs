@@ -4,74 +4,41 @@ use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::fmt;
 
-use serde::Deserialize;
 use serde_json::Value;
 use url::Url;
 
-use super::embedded::SERVICES;
+use super::order::SERVICES;
+use super::source::{Example, Examples, Permission, Scope, Service};
 use crate::permissions::schema::{Compiler, NodeId, Registry, Schemas};
 use crate::permissions::{BuiltinSchemas, Request};
 
 /// A scope or permission as its source file has it.
-#[derive(Deserialize)]
 pub(super) struct Entry {
-    #[serde(alias = "scope")]
     pub name: String,
     pub schema: Option<Value>,
-    #[serde(default)]
     pub examples: Examples,
-    #[serde(skip)]
     compiled: OnceCell<(Schemas, NodeId)>,
 }
 
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Examples {
-    pub allow: Vec<Example>,
-    pub deny: Vec<Example>,
-}
-
-/// A request: `"<METHOD> <url>"`, or an object that gives such a one a body.
-#[derive(Clone, Deserialize)]
-#[serde(from = "Written")]
-pub(super) struct Example {
-    request: String,
-    body: Option<Value>,
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Written {
-    Bare(String),
-    WithBody(WithBody),
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct WithBody {
-    request: String,
-    body: Value,
-}
-
-impl From<Written> for Example {
-    fn from(written: Written) -> Self {
-        let (request, body) = match written {
-            Written::Bare(request) => (request, None),
-            Written::WithBody(WithBody { request, body }) => (request, Some(body)),
-        };
-        Self { request, body }
+impl From<Permission> for Entry {
+    fn from(permission: Permission) -> Self {
+        Self {
+            name: permission.name,
+            schema: permission.schema,
+            examples: permission.examples,
+            compiled: OnceCell::new(),
+        }
     }
 }
 
 impl Example {
-    fn parts(&self) -> (&str, &str) {
-        self.request
-            .split_once(' ')
+    fn method_and_url(&self) -> (&str, &str) {
+        self.parts()
             .unwrap_or_else(|| panic!("{self} is not '<METHOD> <url>'"))
     }
 
     pub fn url(&self) -> &str {
-        self.parts().1
+        self.method_and_url().1
     }
 
     /// The same request with another method.
@@ -85,14 +52,14 @@ impl Example {
     /// The same request to another address.
     pub fn with_url(&self, url: &str) -> Self {
         Self {
-            request: format!("{} {url}", self.parts().0),
+            request: format!("{} {url}", self.method_and_url().0),
             body: self.body.clone(),
         }
     }
 
     /// The request as the engine sees it: a body that is a string is a form, any other JSON.
     fn taken_apart(&self) -> Request {
-        let (method, url) = self.parts();
+        let (method, url) = self.method_and_url();
         let url = Url::parse(url).unwrap_or_else(|error| panic!("{self}: {error}"));
         let (content_type, body) = match &self.body {
             None => return Request::new(method, &url, std::iter::empty(), None, None),
@@ -115,13 +82,6 @@ impl fmt::Display for Example {
     }
 }
 
-#[derive(Deserialize)]
-struct Scope {
-    #[serde(flatten)]
-    entry: Entry,
-    permissions: Vec<Entry>,
-}
-
 impl Entry {
     /// Whether a rule that names this entry would match a request.
     pub fn allows(&self, example: &Example) -> bool {
@@ -132,18 +92,34 @@ impl Entry {
     }
 }
 
-/// One service's source file: its scopes, and under each its permissions.
-pub(super) fn service(name: &str) -> Vec<(Entry, Vec<Entry>)> {
-    let (_, source) = SERVICES
-        .iter()
-        .find(|(service, _)| *service == name)
-        .unwrap_or_else(|| panic!("no service {name}"));
-    let scopes: Vec<Scope> =
-        serde_json::from_str(source).unwrap_or_else(|error| panic!("{name}: {error}"));
-    scopes
-        .into_iter()
-        .map(|Scope { entry, permissions }| (entry, permissions))
-        .collect()
+/// Every source file, in catalog order.
+pub(super) fn services() -> impl Iterator<Item = Service> {
+    SERVICES.iter().map(|name| {
+        let path = format!("{}/catalog/{name}.json", env!("CARGO_MANIFEST_DIR"));
+        let content =
+            std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
+        Service::read(name, &content).unwrap_or_else(|problem| panic!("{problem}"))
+    })
+}
+
+/// Every scope, and under each its permissions.
+pub(super) fn scopes() -> impl Iterator<Item = (Entry, Vec<Entry>)> {
+    services().flat_map(|service| service.scopes).map(|scope| {
+        let Scope {
+            scope: name,
+            schema,
+            examples,
+            permissions,
+            ..
+        } = scope;
+        let entry = Entry {
+            name,
+            schema,
+            examples,
+            compiled: OnceCell::new(),
+        };
+        (entry, permissions.into_iter().map(Entry::from).collect())
+    })
 }
 
 /// The schema that the engine finds under a name.
