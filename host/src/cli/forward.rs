@@ -59,7 +59,7 @@ pub(super) fn run(
     }
     // Before the log: who may not supervise has nothing to do with the running supervisor's log.
     let forward = Forward::take(&setup.directory).map_err(Failure::failed)?;
-    let log = match logging::start_supervisor(options, environment, &setup.directory) {
+    let log = match logging::start_service(options, environment, &setup.directory) {
         Ok(log) => log,
         Err(failure) => {
             forward.abandon().map_err(Failure::failed)?;

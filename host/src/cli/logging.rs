@@ -17,8 +17,8 @@ pub(super) fn start(options: &Options, environment: &Environment) -> Result<LogG
     start_console(options, environment, None)
 }
 
-/// The same for the supervisor of `directory`, which keeps a log there too.
-pub(super) fn start_supervisor(
+/// The same for what serves `directory`, a supervisor or a gateway alone, which keeps a log there too.
+pub(super) fn start_service(
     options: &Options,
     environment: &Environment,
     directory: &LatchkeyDirectory,

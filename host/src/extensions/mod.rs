@@ -213,6 +213,11 @@ impl Route {
         self.streaming
     }
 
+    /// Whether the extension has to do with who may do what: it may see permissions files, or pending requests.
+    pub fn knows_permissions(&self) -> bool {
+        self.extension.grants.knows_permissions()
+    }
+
     /// The extension's name, for the log.
     pub fn extension(&self) -> &str {
         &self.extension.name

@@ -133,6 +133,15 @@ impl Grants {
         Some(self.max_body_bytes).filter(|&limit| limit > 0)
     }
 
+    /// Whether it may see permissions files, or who asks for what.
+    pub(super) fn knows_permissions(&self) -> bool {
+        self.permission_files > FilesAccess::None
+            || self
+                .collections
+                .iter()
+                .any(|name| name.starts_with("permission_requests"))
+    }
+
     /// Whether the route may be served, by the way it stands in the manifest.
     pub(super) fn allows_route(&self, method: &str, path: &str) -> bool {
         self.routes.contains(&format!("{method} {path}"))

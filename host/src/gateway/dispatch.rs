@@ -9,6 +9,7 @@ use http::{HeaderMap, Method, Request, Version};
 use hyper::body::Incoming;
 
 use super::authentication::{AppliedPermissions, Authentication, AuthenticationError};
+use super::denials::{Consequence, Denials, RequestId, is_always_enforced};
 use super::departure::Departure;
 use super::headers;
 use super::reply::{self, Reply};
@@ -23,8 +24,8 @@ pub(super) const LONGEST_HEADERS: usize = 64 * 1024;
 enum Refusal {
     Target(TargetError),
     Authentication(AuthenticationError),
-    Denied,
-    Check(CheckError),
+    Denied(RequestId),
+    Check(CheckError, RequestId),
     /// It would be allowed, but the gateway does not do it.
     WebSocket,
 }
@@ -35,6 +36,8 @@ pub(super) struct Dispatcher {
     engine: Arc<Engine>,
     allow_missing_permissions: bool,
     extensions: Arc<Extensions>,
+    denials: Arc<Denials>,
+    /// Names requests to extensions, which know those that the permissions allow.
     next_request: AtomicU64,
 }
 
@@ -44,12 +47,14 @@ impl Dispatcher {
         engine: Arc<Engine>,
         allow_missing_permissions: bool,
         extensions: Arc<Extensions>,
+        denials: Arc<Denials>,
     ) -> Self {
         Self {
             authentication,
             engine,
             allow_missing_permissions,
             extensions,
+            denials,
             next_request: AtomicU64::new(1),
         }
     }
@@ -97,15 +102,9 @@ impl Dispatcher {
             }
             Err(Refusal::Target(error)) => error.into(),
             Err(Refusal::Authentication(error)) => error.into(),
-            Err(Refusal::Denied) => reply::not_permitted(),
+            Err(Refusal::Denied(id)) => reply::not_permitted(id),
+            Err(Refusal::Check(error, id)) => reply::check_failed(&error, id),
             Err(Refusal::WebSocket) => reply::websocket_unsupported(),
-            Err(Refusal::Check(error)) => {
-                tracing::warn!(
-                    request = format_args!("{id:016x}"),
-                    "the permission check failed: {error}"
-                );
-                reply::check_failed(&error)
-            }
         }
     }
 
@@ -145,11 +144,31 @@ impl Dispatcher {
         let checked =
             permissions::Request::new(request.method().as_str(), target.url(), headers, None, None);
         let AppliedPermissions { path, stamp } = permissions;
-        let verdict = self.engine.judge_at(path, stamp, &checked).await;
-        match verdict.map_err(Refusal::Check)?.decision {
-            Decision::Allowed => Ok(()),
-            Decision::Denied => Err(Refusal::Denied),
+        let outcome = self.engine.judge_at(path, stamp, &checked).await;
+        if outcome
+            .as_ref()
+            .is_ok_and(|verdict| verdict.decision == Decision::Allowed)
+        {
+            return Ok(());
         }
+        let may_go_on = self.may_be_observed(request.method(), target);
+        let consequence = self
+            .denials
+            .take(outcome.as_ref(), path, &checked, may_go_on)
+            .await;
+        match (consequence, outcome) {
+            (Consequence::LetThrough, _) => Ok(()),
+            (Consequence::Refused(id), Ok(_)) => Err(Refusal::Denied(id)),
+            (Consequence::Refused(id), Err(error)) => Err(Refusal::Check(error, id)),
+        }
+    }
+
+    /// Whether observe mode extends to such a request: not to what could change or show what somebody may do.
+    fn may_be_observed(&self, method: &Method, target: &Target) -> bool {
+        let route = self
+            .extensions
+            .route(method.as_str(), target.path(), target.query());
+        !route.is_some_and(|route| route.knows_permissions()) && !is_always_enforced(target.path())
     }
 
     async fn serve(

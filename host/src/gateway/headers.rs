@@ -13,6 +13,8 @@ use crate::extensions::is_permitted_trailer;
 pub(crate) const PASSWORD: HeaderName = HeaderName::from_static("x-latchkey-gateway-password");
 pub(super) const OVERRIDE: HeaderName =
     HeaderName::from_static("x-latchkey-gateway-permissions-override");
+/// As [`super::denials::HEADER`].
+pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-latchkey-gateway-request-id");
 const ACCOUNT: HeaderName = HeaderName::from_static("x-latchkey-gateway-account");
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 const TRAILERS: HeaderName = HeaderName::from_static("trailers");

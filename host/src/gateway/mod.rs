@@ -1,11 +1,12 @@
 //! The HTTP server that agents and people talk to.
 //!
 //! A request's way: `server` (accepting) → `connection` (limits) → `guard` (unambiguous framing) → `authentication` (password, override
-//! token) → `target` and `headers` (one normalised request) → the permission check → `dispatch` (extensions) and back. Every
-//! decision of contract section 4 is taken here, in its order; everything that a request may *do* is in the extensions.
+//! token) → `target` and `headers` (one normalised request) → the permission check (`denials`: what it does not allow) →
+//! `dispatch` (extensions) and back. Every decision of contract section 4 is taken here, in its order; everything that a request may *do* is in the extensions.
 
 mod authentication;
 mod connection;
+pub mod denials;
 mod departure;
 mod dispatch;
 mod framing;

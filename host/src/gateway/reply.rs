@@ -5,6 +5,8 @@ use http::header::{ALLOW, CONTENT_TYPE};
 use http::{HeaderValue, Response, StatusCode};
 
 use super::authentication::AuthenticationError;
+use super::denials::RequestId;
+use super::headers;
 use super::target::TargetError;
 use crate::extensions::ResponseBody;
 use crate::permissions::CheckError;
@@ -38,18 +40,21 @@ pub(super) fn not_found() -> Reply {
     response
 }
 
-pub(super) fn not_permitted() -> Reply {
-    error(
-        StatusCode::FORBIDDEN,
-        "Error: Request not permitted by the user.",
-    )
+pub(super) fn not_permitted(id: RequestId) -> Reply {
+    forbidden("Error: Request not permitted by the user.", id)
 }
 
-pub(super) fn check_failed(check: &CheckError) -> Reply {
-    error(
-        StatusCode::FORBIDDEN,
-        &format!("Error: Permission check failed: {check}"),
-    )
+pub(super) fn check_failed(check: &CheckError, id: RequestId) -> Reply {
+    forbidden(&format!("Error: Permission check failed: {check}"), id)
+}
+
+/// The id tells the client nothing; to the operator it names the record in the log.
+fn forbidden(message: &str, id: RequestId) -> Reply {
+    let mut reply = error(StatusCode::FORBIDDEN, message);
+    if let Ok(id) = HeaderValue::try_from(id.to_string()) {
+        reply.headers_mut().insert(headers::REQUEST_ID, id);
+    }
+    reply
 }
 
 pub(super) fn internal_error() -> Reply {

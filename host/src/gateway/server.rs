@@ -15,6 +15,7 @@ use tokio::sync::Semaphore;
 use super::Settings;
 use super::authentication::Authentication;
 use super::connection::Connections;
+use super::denials::Denials;
 use super::dispatch::Dispatcher;
 use super::listener::{self, BindError};
 use crate::extensions::{self, Extensions, LoadError, ServingHandles};
@@ -48,6 +49,7 @@ pub struct Gateway {
     connections: Arc<Connections>,
     threads: ServingHandles,
     extensions: Arc<Extensions>,
+    denials: Arc<Denials>,
     latchkey_directory: LatchkeyDirectory,
 }
 
@@ -78,17 +80,21 @@ impl Gateway {
             settings.signing_key,
             &settings.default_permissions,
         );
+        let denials = Arc::new(Denials::new(latchkey_directory.clone()));
+        report(&denials).await;
         let dispatcher = Dispatcher::new(
             authentication,
             engine,
             settings.allow_missing_permissions,
             Arc::clone(&extensions),
+            Arc::clone(&denials),
         );
         Ok(Self {
             listeners,
             connections: Arc::new(Connections::new(dispatcher)),
             threads,
             extensions,
+            denials,
             latchkey_directory,
         })
     }
@@ -128,9 +134,10 @@ impl Gateway {
             );
         }
         self.extensions.stop().await;
+        report(&self.denials).await;
     }
 
-    /// Clears away, now and then, what crashed writers left behind. Never ends.
+    /// Clears away, now and then, what crashed writers left behind, and brings the log up to date. Never ends.
     async fn sweep(&self) {
         let mut due = tokio::time::interval(SWEEP_INTERVAL);
         loop {
@@ -138,6 +145,7 @@ impl Gateway {
             let directory = self.latchkey_directory.clone();
             // A failed sweep has lost nothing, and the next one is near.
             let _ = tokio::task::spawn_blocking(move || directory.sweep_temporary_files()).await;
+            report(&self.denials).await;
         }
     }
 
@@ -179,6 +187,13 @@ impl Gateway {
             self.threads.spawn(serving);
         }
     }
+}
+
+/// Says in the log what there is to say of denials.
+async fn report(denials: &Arc<Denials>) {
+    let denials = Arc::clone(denials);
+    // It fails only if it panics, which is logged, and the next one is near.
+    let _ = tokio::task::spawn_blocking(move || denials.report()).await;
 }
 
 /// Out of file descriptors or memory, as against a client that left before it was accepted.

@@ -2,11 +2,22 @@
 
 use std::sync::{Arc, Mutex};
 
+use tracing_subscriber::layer::SubscriberExt;
+
 use super::console::Form;
 use super::filter::Filter;
+use super::layer::RecordLayer;
 use super::log::{Log, LogGuard, Sink};
 use super::queue::{Destination, Queue};
 use super::record::Record;
+
+/// The records of what happens in `act`, wanted as in `RUST_LOG`.
+pub(crate) fn records(wanted: &str, act: impl FnOnce()) -> Vec<Record> {
+    let captured = Captured::new(wanted);
+    let layer = RecordLayer::new(captured.log().clone());
+    tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), act);
+    captured.end()
+}
 
 /// What came, in order.
 pub(super) struct Captured {

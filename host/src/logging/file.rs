@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 use tracing::Level;
 
 pub use self::rotation::Rotation;
+pub(super) use self::rotation::rotated;
 use super::queue::Destination;
 use super::record::Record;
 use crate::store::durable::{PRIVATE_FILE, StorageError};

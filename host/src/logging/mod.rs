@@ -8,11 +8,12 @@
 //! is logged; nothing that a guest, a server or a child says reaches a terminal as a command, or a file as a line of its own.
 
 #[cfg(test)]
-mod captured;
+pub(crate) mod captured;
 pub mod child;
 pub mod console;
 pub mod file;
 pub mod filter;
+pub mod history;
 mod layer;
 mod log;
 mod panics;

@@ -70,9 +70,43 @@ impl Request {
         Self(Value::Object(request))
     }
 
+    /// The request that [`Self::as_value`] has shown before; none when `decomposed` does not have the shape of one.
+    pub fn restore(decomposed: Value) -> Option<Self> {
+        let request = decomposed.as_object()?;
+        let is_text = |name: &str| request.get(name).is_some_and(Value::is_string);
+        let is_table = |name: &str| {
+            let table = request.get(name).and_then(Value::as_object);
+            table.is_some_and(|table| table.values().all(Value::is_string))
+        };
+        let port = request.get("port").and_then(Value::as_u64)?;
+        let is_request = request
+            .keys()
+            .all(|name| PROPERTY_NAMES.contains(&name.as_str()))
+            && ["protocol", "domain", "path", "method"]
+                .into_iter()
+                .all(is_text)
+            && ["headers", "queryParams"].into_iter().all(is_table)
+            && u16::try_from(port).is_ok()
+            && request.get("body").is_none_or(Value::is_string)
+            && request.get("customMetadata").is_none_or(Value::is_object);
+        is_request.then_some(Self(decomposed))
+    }
+
     pub(super) fn domain(&self) -> &str {
+        self.text("domain")
+    }
+
+    pub(super) fn path(&self) -> &str {
+        self.text("path")
+    }
+
+    pub(super) fn method(&self) -> &str {
+        self.text("method")
+    }
+
+    fn text(&self, property: &str) -> &str {
         self.0
-            .get("domain")
+            .get(property)
             .and_then(Value::as_str)
             .unwrap_or_default()
     }
@@ -260,6 +294,30 @@ mod tests {
                 "{content_type} {body}"
             );
         }
+    }
+
+    #[test]
+    fn what_was_shown_of_a_request_restores_it_and_nothing_else_is_a_request() {
+        let headers = [("content-type", b"application/json".as_slice())];
+        let shown = value("https://e.de:8/a?b=c", &headers, Some(b"[1]"));
+        let restored = Request::restore(shown.clone()).expect("it is one");
+        assert_eq!(restored.as_value(), &shown);
+        for (pointer, wrong) in [
+            ("/path", json!(1)),
+            ("/port", json!("8")),
+            ("/port", json!(65_536)),
+            ("/headers/content-type", Value::Null),
+            ("/queryParams", json!(["b"])),
+            ("/body", json!({})),
+        ] {
+            let mut other = shown.clone();
+            *other.pointer_mut(pointer).expect("it is there") = wrong;
+            assert!(Request::restore(other).is_none(), "{pointer}");
+        }
+        let mut strange = shown;
+        strange["colour"] = json!("red");
+        assert!(Request::restore(strange).is_none());
+        assert!(Request::restore(json!([])).is_none());
     }
 
     proptest! {

@@ -90,13 +90,14 @@ pub fn current(
     Ok(observation.filter(|observation| observation.is_current(now)))
 }
 
+/// What one host's file says.
+pub type Reading = Result<Observation, ObserveError>;
+
 /// Every host that has such a file, by id, with what it says.
 ///
 /// # Errors
 /// When the hosts cannot be listed. One that cannot be read is an error of its own in the list.
-pub fn all(
-    directory: &LatchkeyDirectory,
-) -> Result<Vec<(HostId, Result<Observation, ObserveError>)>, StorageError> {
+pub fn all(directory: &LatchkeyDirectory) -> Result<Vec<(HostId, Reading)>, StorageError> {
     let hosts = directory.hosts_dir();
     let error = |source| StorageError::new("list", &hosts, source);
     let entries = match fs::read_dir(&hosts) {

@@ -1,17 +1,8 @@
 use secrecy::SecretString;
 use tracing::{Level, debug, error, info, info_span, warn};
-use tracing_subscriber::layer::SubscriberExt;
 
-use super::super::captured::Captured;
+use super::super::captured::records;
 use super::*;
-
-/// The records of what happens in `act`, wanted as in `RUST_LOG`.
-fn records(wanted: &str, act: impl FnOnce()) -> Vec<Record> {
-    let captured = Captured::new(wanted);
-    let layer = RecordLayer::new(captured.log().clone());
-    tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), act);
-    captured.end()
-}
 
 fn fields(record: &Record) -> Vec<(&str, String)> {
     record
