@@ -28,4 +28,8 @@ pub const SERVICES: &[&str] = &[
     "google-people",
     "google-analytics",
     "google-directions",
+    "github-graphql",
+    "notion-mcp",
+    "ramp",
+    "todoist",
 ];
