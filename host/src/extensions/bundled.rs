@@ -9,7 +9,7 @@ use std::path::Path;
 
 use super::Settings;
 use super::policy::{FilesAccess, Grants, UpstreamGrant};
-use crate::permissions::catalog;
+use crate::permissions::catalog::Catalog;
 use crate::store::durable::{self, StorageError};
 
 /// The catalog's file name beside the components.
@@ -132,7 +132,7 @@ pub(crate) fn install(directory: &Path) -> Result<(), StorageError> {
     }
     install_file(
         &directory.join(CATALOG_FILE),
-        catalog::builtin().services_json().as_bytes(),
+        Catalog::builtin().listing().to_json().as_bytes(),
     )
 }
 

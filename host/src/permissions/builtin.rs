@@ -1,39 +1,53 @@
 //! The schemas that exist without being defined in a file.
 
+use std::fmt;
 use std::sync::LazyLock;
 
 use serde_json::{Map, Value};
 
-use super::catalog;
+use super::catalog::{Catalog, Listing};
 
 static ANY: LazyLock<Value> = LazyLock::new(|| Value::Object(Map::new()));
 
-/// Which schemas a permissions file may use without defining them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct BuiltinSchemas(Set);
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Set {
-    Standard,
-    None,
-}
+/// Which schemas a permissions file may use without defining them: those of a catalog and `any`, or none. Cheap to clone.
+#[derive(Clone)]
+pub struct BuiltinSchemas(Option<Catalog>);
 
 impl BuiltinSchemas {
-    /// `any`, and the scopes and permissions of the service catalog.
+    /// `any`, and the scopes and permissions of the catalog that this program carries.
     pub fn standard() -> Self {
-        Self(Set::Standard)
+        Self::of(Catalog::builtin())
+    }
+
+    /// `any`, and the scopes and permissions of `catalog`.
+    pub fn of(catalog: Catalog) -> Self {
+        Self(Some(catalog))
     }
 
     /// None at all, not even `any`.
     pub fn none() -> Self {
-        Self(Set::None)
+        Self(None)
     }
 
-    pub(super) fn get(self, name: &str) -> Option<&'static Value> {
-        match self.0 {
-            Set::None => None,
-            Set::Standard if name == "any" => Some(&ANY),
-            Set::Standard => catalog::builtin().schema(name),
+    /// The services with their scopes and permissions; none where there are no schemas.
+    pub fn listing(&self) -> Option<&Listing> {
+        self.0.as_ref().map(Catalog::listing)
+    }
+
+    pub(super) fn get(&self, name: &str) -> Option<&Value> {
+        let catalog = self.0.as_ref()?;
+        if name == "any" {
+            return Some(&ANY);
         }
+        catalog.schema(name)
+    }
+}
+
+impl fmt::Debug for BuiltinSchemas {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self.0 {
+            Some(_) => "BuiltinSchemas(a catalog)",
+            None => "BuiltinSchemas(none)",
+        })
     }
 }

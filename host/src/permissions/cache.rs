@@ -47,7 +47,7 @@ impl Cache {
         let known = self.entries.get(path);
         let entry = known
             .and_then(|entry| entry.read_again())
-            .unwrap_or_else(|| Entry::compile(path, self.builtin));
+            .unwrap_or_else(|| Entry::compile(path, self.builtin.clone()));
         let outcome = entry.outcome.clone();
         self.entries.insert(path.to_owned(), Arc::new(entry));
         outcome

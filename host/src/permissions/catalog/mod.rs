@@ -21,15 +21,18 @@ mod tests;
 mod validation;
 
 use std::collections::HashMap;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use serde_json::Value;
 
 pub use listing::{Listing, Permission, Scope, Service};
 pub use validation::{CatalogError, validate};
 
-/// A parsed catalog.
-pub struct Catalog {
+/// A parsed catalog. Clones share it.
+#[derive(Clone)]
+pub struct Catalog(Arc<Content>);
+
+struct Content {
     listing: Listing,
     schemas: HashMap<String, Value>,
 }
@@ -44,31 +47,26 @@ static BUILTIN: LazyLock<Catalog> = LazyLock::new(|| {
     Catalog::parse(listing, schemas).unwrap_or_else(|error| panic!("embedded catalog: {error}"))
 });
 
-/// The catalog that this program carries. Parsed at the first call.
-pub fn builtin() -> &'static Catalog {
-    &BUILTIN
-}
-
 impl Catalog {
+    /// The one that this program carries. Parsed at the first call.
+    pub fn builtin() -> Self {
+        BUILTIN.clone()
+    }
+
     fn parse(listing: &str, schemas: &str) -> serde_json::Result<Self> {
-        Ok(Self {
+        Ok(Self(Arc::new(Content {
             listing: serde_json::from_str(listing)?,
             schemas: serde_json::from_str(schemas)?,
-        })
+        })))
     }
 
     /// The schema of a scope or permission; none for an unknown name.
     pub fn schema(&self, name: &str) -> Option<&Value> {
-        self.schemas.get(name)
+        self.0.schemas.get(name)
     }
 
     /// Its services with their scopes and permissions.
     pub fn listing(&self) -> &Listing {
-        &self.listing
-    }
-
-    /// The content of `services.json`: names and descriptions without schemas.
-    pub fn services_json(&self) -> String {
-        self.listing.to_json()
+        &self.0.listing
     }
 }

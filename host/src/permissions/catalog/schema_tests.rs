@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::builtin;
+use super::Catalog;
 use super::examples::{Entry, scopes, services};
 use super::source::{for_each_object, is_read, is_write, listing, schemas};
 
@@ -13,11 +13,13 @@ fn permissions() -> impl Iterator<Item = Entry> {
 #[test]
 fn the_program_embeds_what_the_sources_say() {
     let services: Vec<_> = services().collect();
-    assert_eq!(builtin().listing(), &listing(&services));
+    let catalog = Catalog::builtin();
+    assert_eq!(catalog.listing(), &listing(&services));
     let schemas = schemas(&services);
-    assert_eq!(builtin().listing().names().count(), schemas.len());
+    let catalog = Catalog::builtin();
+    assert_eq!(catalog.listing().names().count(), schemas.len());
     for (name, schema) in &schemas {
-        assert_eq!(builtin().schema(name), Some(schema), "{name}");
+        assert_eq!(catalog.schema(name), Some(schema), "{name}");
     }
 }
 

@@ -44,8 +44,8 @@ pub(super) struct Registry<'a> {
     pub(super) builtin: BuiltinSchemas,
 }
 
-impl<'a> Registry<'a> {
-    fn get(&self, name: &str) -> Option<&'a Value> {
+impl Registry<'_> {
+    fn get(&self, name: &str) -> Option<&Value> {
         let defined = self.defined.get(name).map(Arc::as_ref);
         defined.or_else(|| self.builtin.get(name))
     }
