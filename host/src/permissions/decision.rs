@@ -2,17 +2,17 @@
 //!
 //! Rules are tried in order and the first whose scope matches decides; without one the request is denied.
 
-use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
 use super::builtin::BuiltinSchemas;
-use super::config::Permissions;
+use super::config;
 use super::error::CheckError;
 use super::hooks::{self, Answer};
 use super::include::{Merged, PlacedRule};
 use super::request::Request;
-use super::schema::{Compiler, Fault, NodeId, Registry, Schemas};
+use super::rule_index::RuleIndex;
+use super::schema::{Compiler, Fault, NodeId, Origins, Registry, Schemas};
 
 /// What a permission check says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +46,28 @@ pub struct DecidingRule {
 }
 
 impl Verdict {
+    /// No rule's scope matches.
+    pub(super) fn without_rule() -> Self {
+        Self {
+            decision: Decision::Denied,
+            rule: None,
+            matched: None,
+            denied_by: None,
+        }
+    }
+
+    /// A rule decides, and its hooks have passed.
+    pub(super) fn of(permitted: Permitted, rule: &Resolved) -> Self {
+        match permitted {
+            Permitted::No => Self::new(Decision::Denied, rule),
+            Permitted::Unrestricted => Self::new(Decision::Allowed, rule),
+            Permitted::By(name) => Self {
+                matched: Some(name),
+                ..Self::new(Decision::Allowed, rule)
+            },
+        }
+    }
+
     fn new(decision: Decision, rule: &Resolved) -> Self {
         Self {
             decision,
@@ -65,69 +87,61 @@ impl Verdict {
 pub(super) struct Ruleset {
     /// The file as named, for messages.
     root: Arc<Path>,
-    schemas: Schemas,
-    rules: Vec<Resolved>,
-    order: Order,
-}
-
-/// Which rules can apply to a domain: places in the list of rules, ascending.
-#[derive(Debug, Default)]
-struct Order {
-    /// The rules whose scope names its domains.
-    by_domain: HashMap<String, Vec<usize>>,
-    /// All others.
-    anywhere: Vec<usize>,
-}
-
-impl Order {
-    fn of(rules: &[Resolved], schemas: &Schemas) -> Self {
-        let mut order = Self::default();
-        for (place, rule) in rules.iter().enumerate() {
-            let Some(mut domains) = schemas.domains(rule.scope.id) else {
-                order.anywhere.push(place);
-                continue;
-            };
-            domains.sort_unstable();
-            domains.dedup();
-            for domain in domains {
-                order
-                    .by_domain
-                    .entry(domain.to_owned())
-                    .or_default()
-                    .push(place);
-            }
-        }
-        order
-    }
-
-    /// The places to try, in the order of the rules.
-    fn candidates(&self, domain: &str) -> impl Iterator<Item = usize> {
-        let named = self.by_domain.get(domain).map_or(&[][..], Vec::as_slice);
-        let mut named = named.iter().copied().peekable();
-        let mut anywhere = self.anywhere.iter().copied().peekable();
-        std::iter::from_fn(move || match (named.peek(), anywhere.peek()) {
-            (Some(one), Some(other)) if one < other => named.next(),
-            (Some(_), None) => named.next(),
-            _ => anywhere.next(),
-        })
-    }
+    pub(super) schemas: Schemas,
+    pub(super) rules: Vec<Resolved>,
+    /// Of their scopes.
+    index: RuleIndex,
 }
 
 #[derive(Debug)]
-struct Resolved {
-    scope: Named,
-    hooks: Vec<String>,
+pub(super) struct Resolved {
+    pub(super) scope: Named,
+    pub(super) hooks: Vec<String>,
     /// `None` lets everything through that the hooks do.
-    permissions: Option<Vec<Named>>,
-    path: Arc<Path>,
-    index: usize,
+    pub(super) permissions: Option<Permissions>,
+    pub(super) path: Arc<Path>,
+    /// Within its file.
+    pub(super) index: usize,
+}
+
+/// The permissions of a rule, in their order.
+#[derive(Debug)]
+pub(super) struct Permissions {
+    pub(super) list: Vec<Named>,
+    /// Of a long list; a short one is tried as fast as it is looked up.
+    index: Option<RuleIndex>,
+}
+
+impl Permissions {
+    const SHORT: usize = 8;
+
+    fn index(&mut self, schemas: &Schemas) {
+        if self.list.len() > Self::SHORT {
+            let list = self.list.iter().map(|permission| permission.id);
+            self.index = Some(RuleIndex::of(list, schemas));
+        }
+    }
+
+    /// Those that could let `request` through.
+    fn candidates(&self, request: &Request) -> impl Iterator<Item = &Named> {
+        let indexed = self.index.iter();
+        let indexed = indexed.flat_map(|index| index.candidates(request));
+        let all = if self.index.is_some() {
+            0
+        } else {
+            self.list.len()
+        };
+        indexed
+            .chain(0..all)
+            .filter_map(|place| self.list.get(place))
+    }
 }
 
 /// A schema under the name that a rule gives it.
 #[derive(Debug)]
-struct Named {
-    name: Arc<str>,
-    id: NodeId,
+pub(super) struct Named {
+    pub(super) name: Arc<str>,
+    pub(super) id: NodeId,
 }
 
 impl Ruleset {
@@ -137,23 +151,46 @@ impl Ruleset {
         merged: Merged,
         builtin: BuiltinSchemas,
     ) -> Result<Self, CheckError> {
+        let Merged { schemas, rules } = merged;
         let registry = Registry {
-            defined: &merged.schemas,
+            defined: &schemas,
             builtin,
         };
         let mut compiler = Compiler::new(&registry);
-        let rules = merged
-            .rules
-            .into_iter()
-            .map(|rule| resolve(rule, &mut compiler))
-            .collect::<Result<Vec<_>, _>>()?;
-        let schemas = compiler.finish();
-        Ok(Self {
+        let rules = resolve_all(rules, &mut compiler)?;
+        Ok(Self::assemble(root, rules, compiler.finish()))
+    }
+
+    /// The same, and where in the named schemas its nodes come from.
+    pub(super) fn compile_with_origins(
+        root: &Path,
+        merged: Merged,
+        builtin: BuiltinSchemas,
+    ) -> Result<(Self, Origins), CheckError> {
+        let Merged { schemas, rules } = merged;
+        let registry = Registry {
+            defined: &schemas,
+            builtin,
+        };
+        let mut compiler = Compiler::new(&registry);
+        let rules = resolve_all(rules, &mut compiler)?;
+        let (schemas, origins) = compiler.finish_with_origins();
+        Ok((Self::assemble(root, rules, schemas), origins))
+    }
+
+    fn assemble(root: &Path, mut rules: Vec<Resolved>, schemas: Schemas) -> Self {
+        for rule in &mut rules {
+            rule.permissions
+                .iter_mut()
+                .for_each(|list| list.index(&schemas));
+        }
+        let scopes = rules.iter().map(|rule| rule.scope.id);
+        Self {
             root: root.into(),
-            order: Order::of(&rules, &schemas),
+            index: RuleIndex::of(scopes, &schemas),
             schemas,
             rules,
-        })
+        }
     }
 
     /// The first thing that could keep a request from being decided.
@@ -166,12 +203,7 @@ impl Ruleset {
 
     pub(super) async fn judge(&self, request: &Request) -> Result<Verdict, CheckError> {
         let Some(rule) = self.rule_for(request)? else {
-            return Ok(Verdict {
-                decision: Decision::Denied,
-                rule: None,
-                matched: None,
-                denied_by: None,
-            });
+            return Ok(Verdict::without_rule());
         };
         if !rule.hooks.is_empty() {
             let directory = rule.path.parent().unwrap_or(&rule.path);
@@ -189,22 +221,29 @@ impl Ruleset {
                 });
             }
         }
-        let Some(permissions) = &rule.permissions else {
-            return Ok(Verdict::new(Decision::Allowed, rule));
-        };
-        for permission in permissions {
-            if self.matches(permission.id, request)? {
-                return Ok(Verdict {
-                    matched: Some(Arc::clone(&permission.name)),
-                    ..Verdict::new(Decision::Allowed, rule)
-                });
-            }
-        }
-        Ok(Verdict::new(Decision::Denied, rule))
+        Ok(Verdict::of(self.permitted(rule, request)?, rule))
     }
 
-    fn rule_for(&self, request: &Request) -> Result<Option<&Resolved>, CheckError> {
-        let candidates = self.order.candidates(request.domain());
+    /// What the permissions of a rule say, after its hooks.
+    pub(super) fn permitted(
+        &self,
+        rule: &Resolved,
+        request: &Request,
+    ) -> Result<Permitted, CheckError> {
+        let Some(permissions) = &rule.permissions else {
+            return Ok(Permitted::Unrestricted);
+        };
+        for permission in permissions.candidates(request) {
+            if self.matches(permission.id, request)? {
+                return Ok(Permitted::By(Arc::clone(&permission.name)));
+            }
+        }
+        Ok(Permitted::No)
+    }
+
+    /// The rule that decides.
+    pub(super) fn rule_for(&self, request: &Request) -> Result<Option<&Resolved>, CheckError> {
+        let candidates = self.index.candidates(request);
         for rule in candidates.filter_map(|place| self.rules.get(place)) {
             if self.matches(rule.scope.id, request)? {
                 return Ok(Some(rule));
@@ -213,18 +252,38 @@ impl Ruleset {
         Ok(None)
     }
 
-    fn matches(&self, schema: NodeId, request: &Request) -> Result<bool, CheckError> {
+    pub(super) fn matches(&self, schema: NodeId, request: &Request) -> Result<bool, CheckError> {
         self.schemas
             .matches(schema, request.as_value())
             .map_err(|fault| self.unusable(fault))
     }
 
-    fn unusable(&self, fault: Fault) -> CheckError {
+    pub(super) fn unusable(&self, fault: Fault) -> CheckError {
         CheckError::UnusableSchema {
             path: self.root.to_path_buf(),
             fault,
         }
     }
+}
+
+/// What the permissions of a rule say to a request.
+#[derive(Debug)]
+pub(super) enum Permitted {
+    No,
+    /// The rule lets through whatever its hooks do.
+    Unrestricted,
+    /// Carries the first permission that matches.
+    By(Arc<str>),
+}
+
+fn resolve_all(
+    rules: Vec<PlacedRule>,
+    compiler: &mut Compiler<'_>,
+) -> Result<Vec<Resolved>, CheckError> {
+    rules
+        .into_iter()
+        .map(|rule| resolve(rule, compiler))
+        .collect()
 }
 
 fn resolve(placed: PlacedRule, compiler: &mut Compiler<'_>) -> Result<Resolved, CheckError> {
@@ -246,13 +305,14 @@ fn resolve(placed: PlacedRule, compiler: &mut Compiler<'_>) -> Result<Resolved, 
     };
     let scope = named(&rule.scope)?;
     let permissions = match &rule.permissions {
-        Permissions::Unrestricted => None,
-        Permissions::AnyOf(names) => Some(
-            names
+        config::Permissions::Unrestricted => None,
+        config::Permissions::AnyOf(names) => Some(Permissions {
+            list: names
                 .iter()
                 .map(|name| named(name))
                 .collect::<Result<_, _>>()?,
-        ),
+            index: None,
+        }),
     };
     Ok(Resolved {
         scope,

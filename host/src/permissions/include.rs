@@ -43,7 +43,7 @@ impl Source {
 }
 
 /// A rule and where it stands.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct PlacedRule {
     pub(super) rule: Rule,
     pub(super) path: Arc<Path>,
@@ -55,7 +55,7 @@ pub(super) struct PlacedRule {
 pub(super) type Definitions = Arc<HashMap<String, Arc<Value>>>;
 
 /// Everything that a file and its includes define.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Merged {
     pub(super) schemas: Definitions,
     pub(super) rules: Vec<PlacedRule>,

@@ -15,6 +15,7 @@ mod hooks;
 mod include;
 mod pattern;
 mod request;
+mod rule_index;
 mod schema;
 #[cfg(test)]
 mod tests;
@@ -44,7 +45,7 @@ impl Engine {
     /// An engine that has read nothing yet. Files may use the schemas in `builtin` without defining them.
     pub fn new(builtin: BuiltinSchemas) -> Self {
         Self {
-            builtin: builtin.clone(),
+            builtin,
             cache: Arc::new(Cache::new(builtin)),
         }
     }
@@ -83,7 +84,7 @@ impl Engine {
     /// which stumbles over a broken keyword only where a request leads there. Blocking.
     pub fn check(&self, config: &Path, content: &[u8]) -> Result<(), CheckError> {
         let merged = include::load(config, Some(content)).merged?;
-        Ruleset::compile(config, merged, self.builtin.clone())?.check()
+        Ruleset::compile(config, merged, self.builtin)?.check()
     }
 }
 

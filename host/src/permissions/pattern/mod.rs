@@ -6,6 +6,7 @@
 
 mod backtrack;
 mod linear;
+mod literals;
 mod syntax;
 #[cfg(test)]
 mod tests;
@@ -17,6 +18,8 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use backtrack::Program;
+
+pub(super) use literals::{Edge, Literal};
 
 /// Longer than any pattern that a person writes.
 const MAX_LENGTH: usize = 64 * 1024;

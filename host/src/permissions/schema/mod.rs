@@ -6,11 +6,12 @@
 //! [`Fault`] of its node, which is an error when evaluation reaches it and harmless until then; [`Schemas::first_fault`]
 //! finds it without evaluating. Evaluation takes bounded time and depth. No schema ever causes a file or network read.
 
+mod bounds;
 mod compile;
 mod diagnose;
-mod domains;
 mod evaluate;
 mod format;
+mod guard;
 mod node;
 mod origins;
 mod properties;
@@ -26,6 +27,7 @@ use super::builtin::BuiltinSchemas;
 pub(super) use compile::Compiler;
 pub(super) use diagnose::Diagnostics;
 pub use diagnose::Mismatch;
+pub(super) use guard::OneOf;
 pub(super) use node::{NodeId, Schemas};
 pub(super) use origins::Origins;
 
@@ -45,7 +47,7 @@ pub(super) struct Registry<'a> {
 }
 
 impl Registry<'_> {
-    fn get(&self, name: &str) -> Option<&Value> {
+    pub(super) fn get(&self, name: &str) -> Option<&Value> {
         let defined = self.defined.get(name).map(Arc::as_ref);
         defined.or_else(|| self.builtin.get(name))
     }

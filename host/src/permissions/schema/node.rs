@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::Fault;
+use super::bounds::Bounds;
 use super::format::Format;
 use crate::permissions::pattern::{Pattern, TooCostly};
 
@@ -18,8 +19,8 @@ pub(in crate::permissions) struct Schemas {
     pub(super) nodes: Vec<Node>,
     /// Whether a node asks for what its siblings have evaluated.
     pub(super) tracks_evaluated: bool,
-    /// Whether evaluation can fail: then nothing may be skipped, so that an error never depends on what is fast.
-    pub(super) can_fail: bool,
+    /// Where evaluation can fail nothing may be skipped, so that an error never depends on what is fast.
+    pub(super) bounds: Bounds,
 }
 
 #[derive(Debug)]

@@ -165,7 +165,6 @@ impl<'a> Reader<'_, 'a> {
                 "'{key}' holds {source:?}, which is no regular expression (ECMAScript, flag u): {problem}"
             ),
         })?;
-        self.compiler.schemas.can_fail |= !pattern.is_bounded();
         Ok(OwnedPattern {
             owner: Arc::clone(&self.owner),
             pattern,

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
+use super::bounds::Bounds;
 use super::node::{Node, NodeId, Schemas, Type};
 use super::origins::Origins;
 use super::references::Places;
@@ -78,7 +79,8 @@ impl<'a> Compiler<'a> {
         Ok(Some(id))
     }
 
-    pub(in crate::permissions) fn finish(self) -> Schemas {
+    pub(in crate::permissions) fn finish(mut self) -> Schemas {
+        self.schemas.bounds = Bounds::of(&self.schemas.nodes);
         self.schemas
     }
 
@@ -116,7 +118,6 @@ impl<'a> Compiler<'a> {
             Value::Bool(answer) => return Ok(Node::Constant(*answer)),
             Value::Object(keywords) => keywords,
             _ => {
-                self.schemas.can_fail = true;
                 return Ok(Node::Broken(Fault {
                     schema: part.owner.to_string(),
                     detail: "a schema must be an object, true or false".to_owned(),
@@ -134,7 +135,6 @@ impl<'a> Compiler<'a> {
         if part.is_root && node.types.is_none() {
             node.types = Some(vec![Type::Object]);
         }
-        self.schemas.can_fail |= node.first_fault().is_some();
         Ok(Node::Keywords(Box::new(node)))
     }
 

@@ -14,8 +14,8 @@ pub(super) use scalar::{equal, is_multiple, is_type};
 use scalar::{text_matches, within};
 
 /// Far beyond what a schema for a request needs; what passes it is a reference that runs in circles.
-const MAX_DEPTH: u32 = 256;
-const MAX_STEPS: u32 = 200_000;
+pub(super) const MAX_DEPTH: u32 = 256;
+pub(super) const MAX_STEPS: u32 = 200_000;
 
 /// What of an object or a list has been evaluated, for `unevaluatedProperties` and `unevaluatedItems`.
 #[derive(Clone, Default)]
@@ -57,7 +57,7 @@ impl Schemas {
     ) -> Result<bool, Fault> {
         let mut evaluation = Evaluation {
             schemas: self,
-            thorough: self.can_fail || self.tracks_evaluated,
+            thorough: self.tracks_evaluated || !self.bounds.is_certain(id),
             depth: 0,
             steps: 0,
         };
