@@ -45,7 +45,7 @@ impl Engine {
     /// An engine that has read nothing yet. Files may use the schemas in `builtin` without defining them.
     pub fn new(builtin: BuiltinSchemas) -> Self {
         Self {
-            builtin,
+            builtin: builtin.clone(),
             cache: Arc::new(Cache::new(builtin)),
         }
     }
@@ -84,7 +84,7 @@ impl Engine {
     /// which stumbles over a broken keyword only where a request leads there. Blocking.
     pub fn check(&self, config: &Path, content: &[u8]) -> Result<(), CheckError> {
         let merged = include::load(config, Some(content)).merged?;
-        Ruleset::compile(config, merged, self.builtin)?.check()
+        Ruleset::compile(config, merged, self.builtin.clone())?.check()
     }
 }
 
