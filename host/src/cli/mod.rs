@@ -18,6 +18,7 @@ mod link_permissions;
 mod logging;
 mod man;
 mod mngr;
+mod observed;
 mod options;
 mod output;
 mod permissions;
@@ -26,6 +27,7 @@ mod settings;
 mod setup;
 mod status;
 mod supervisor;
+mod times;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

@@ -2,8 +2,10 @@
 
 mod check;
 mod engine;
+mod observe;
 mod requests;
 mod subject;
+mod test;
 
 use clap::{Args, Subcommand};
 
@@ -21,6 +23,8 @@ pub(super) struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     Check(check::Arguments),
+    Test(test::Arguments),
+    Observe(observe::Arguments),
 }
 
 pub(super) fn run(
@@ -30,5 +34,7 @@ pub(super) fn run(
 ) -> Result<(), Failure> {
     match arguments.command {
         Command::Check(arguments) => check::run(&arguments, options, environment),
+        Command::Test(arguments) => test::run(&arguments, options, environment),
+        Command::Observe(arguments) => observe::run(&arguments, options, environment),
     }
 }

@@ -8,11 +8,12 @@ use std::time::Duration;
 
 use clap::Args;
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::environment::Environment;
 use super::failure::Failure;
 use super::gateway_info::NOT_RUNNING;
+use super::observed;
 use super::options::Options;
 use super::output;
 use super::settings::Settings;
@@ -45,11 +46,13 @@ pub(super) fn run(
         return watch(&directory, options);
     }
     let view = View::take(&directory)?;
-    if !matches!(view, View::NotRunning) {
+    if !matches!(view.supervisor, Supervisor::NotRunning) {
         return view.print(options);
     }
     if options.is_json() {
         view.print(options)?;
+    } else {
+        view.print_notices()?;
     }
     Err(Failure::failed(NOT_RUNNING))
 }
@@ -85,15 +88,22 @@ fn watch(directory: &LatchkeyDirectory, options: &Options) -> Result<(), Failure
 }
 
 /// What there is to see.
-enum View {
+struct View {
+    supervisor: Supervisor,
+    /// Hosts whose permissions are not enforced, or may be meant not to be.
+    notices: Vec<String>,
+    observed: Vec<Value>,
+}
+
+enum Supervisor {
     NotRunning,
     /// It has not said anything about itself yet.
     Starting(Record),
     Running(Box<Status>),
 }
 
-impl View {
-    fn take(directory: &LatchkeyDirectory) -> Result<Self, Failure> {
+impl Supervisor {
+    fn look_up(directory: &LatchkeyDirectory) -> Result<Self, Failure> {
         let record = Record::load(&directory.record()).map_err(Failure::failed)?;
         let Some(record) = record.filter(|record| record.is_alive(directory)) else {
             return Ok(Self::NotRunning);
@@ -105,41 +115,61 @@ impl View {
         })
     }
 
-    fn json(&self) -> Value {
-        match self {
-            Self::NotRunning => json!({"running": false}),
-            Self::Starting(record) => {
-                let mut value = json!({"running": true});
-                if let (Value::Object(value), Value::Object(record)) = (&mut value, json!(record)) {
-                    value.extend(record);
-                }
-                value
-            }
-            Self::Running(status) => {
-                let mut value = json!({"running": true});
-                if let (Value::Object(value), Value::Object(status)) = (&mut value, json!(status)) {
-                    value.extend(status);
-                }
-                value
-            }
+    fn json(&self) -> Map<String, Value> {
+        let (is_running, about) = match self {
+            Self::NotRunning => (false, Value::Null),
+            Self::Starting(record) => (true, json!(record)),
+            Self::Running(status) => (true, json!(status)),
+        };
+        let mut value = Map::from_iter([("running".to_owned(), is_running.into())]);
+        if let Value::Object(about) = about {
+            value.extend(about);
         }
+        value
+    }
+}
+
+impl View {
+    fn take(directory: &LatchkeyDirectory) -> Result<Self, Failure> {
+        let now = Timestamp::now();
+        Ok(Self {
+            supervisor: Supervisor::look_up(directory)?,
+            notices: observed::notices(directory, now),
+            observed: observed::hosts(directory, now),
+        })
+    }
+
+    /// `observe_mode` is there only while a host is in it.
+    fn json(&self) -> Value {
+        let mut value = self.supervisor.json();
+        if !self.observed.is_empty() {
+            value.insert("observe_mode".to_owned(), self.observed.clone().into());
+        }
+        value.into()
     }
 
     fn print(&self, options: &Options) -> Result<(), Failure> {
         if options.is_json() {
             return output::json_line(&self.json());
         }
-        match self {
-            Self::NotRunning => output::line("supervisor  not running"),
+        self.print_notices()?;
+        match &self.supervisor {
+            Supervisor::NotRunning => output::line("supervisor  not running"),
             // One of another version says no more than this.
-            Self::Starting(record) => output::line(&match record.gateway_port {
+            Supervisor::Starting(record) => output::line(&match record.gateway_port {
                 Some(port) => format!(
                     "supervisor  running (pid {}), gateway at http://127.0.0.1:{port}",
                     record.pid
                 ),
                 None => format!("supervisor  starting or stopping (pid {})", record.pid),
             }),
-            Self::Running(status) => output::text(&rendering::text(status, Timestamp::now())),
+            Supervisor::Running(status) => output::text(&rendering::text(status, Timestamp::now())),
         }
+    }
+
+    fn print_notices(&self) -> Result<(), Failure> {
+        self.notices
+            .iter()
+            .try_for_each(|notice| output::line(notice))
     }
 }
