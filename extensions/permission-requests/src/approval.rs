@@ -2,14 +2,13 @@
 //! crash in between leaves a request that can be approved again, to the same end.
 
 use mngr_extension::documents;
-use mngr_extension::permission_files::{self, Boundary, PermissionFilesError};
+use mngr_extension::permission_files::{self, Approval, Boundary, Cause, PermissionFilesError};
 use mngr_extension::{Response, pretty_json};
+use permission_grants::{Effect, Members, Unmergeable};
 use serde_json::json;
 
 use crate::COLLECTION;
-use crate::effect::Effect;
 use crate::identifier::RequestId;
-use crate::merge::{self, Members, Unmergeable};
 use crate::record::Record;
 use crate::refusal::Refusal;
 
@@ -26,7 +25,7 @@ pub async fn approve(id: RequestId) -> Result<Response, Refusal> {
         id: id.clone(),
         reason,
     })?;
-    let applied = grant(&id, record.target(), &effect).await?;
+    let applied = grant(&id, &record, &effect).await?;
     // Gone already when it was approved or denied meanwhile; the grant stands all the same.
     documents::delete(COLLECTION, id.as_str())
         .await
@@ -40,8 +39,12 @@ pub async fn approve(id: RequestId) -> Result<Response, Refusal> {
     ))
 }
 
-async fn grant(id: &RequestId, target: &str, effect: &Effect) -> Result<Members, Refusal> {
-    let (id, target) = (|| id.clone(), || target.to_owned());
+async fn grant(id: &RequestId, record: &Record, effect: &Effect) -> Result<Members, Refusal> {
+    let (id, target) = (|| id.clone(), || record.target().to_owned());
+    let cause = Cause::Approval(Approval {
+        request_id: id().as_str().to_owned(),
+        agent_id: record.agent_id().to_owned(),
+    });
     let failed = |reason| match reason {
         PermissionFilesError::Outside => Refusal::TargetOutside {
             id: id(),
@@ -63,13 +66,15 @@ async fn grant(id: &RequestId, target: &str, effect: &Effect) -> Result<Members,
             match permission_files::read(&target(), Boundary::LatchkeyDirectory, None).await {
                 Ok(Some(file)) => (
                     Some(file.version),
-                    merge::parse(&file.content).map_err(malformed)?,
+                    permission_grants::parse(&file.content).map_err(malformed)?,
                 ),
-                Ok(None) | Err(PermissionFilesError::Missing(_)) => (None, merge::empty()),
+                Ok(None) | Err(PermissionFilesError::Missing(_)) => {
+                    (None, permission_grants::empty())
+                }
                 Err(error) => return Err(failed(error)),
             };
         let mut after = before.clone();
-        merge::merge(&mut after, effect).map_err(malformed)?;
+        permission_grants::merge(&mut after, effect).map_err(malformed)?;
         let content =
             pretty_json(&after).map_err(|error| malformed(Unmergeable::NotJson(error)))?;
         permission_files::check(&target(), Boundary::LatchkeyDirectory, content.clone())
@@ -82,8 +87,9 @@ async fn grant(id: &RequestId, target: &str, effect: &Effect) -> Result<Members,
         if base.is_some() && after == before {
             return Ok(after);
         }
-        match permission_files::replace(&target(), Boundary::LatchkeyDirectory, content, base).await
-        {
+        let within = Boundary::LatchkeyDirectory;
+        let cause = Some(cause.clone());
+        match permission_files::replace(&target(), within, content, base, cause).await {
             Ok(_) => return Ok(after),
             Err(PermissionFilesError::Conflict) => {}
             Err(error) => return Err(failed(error)),

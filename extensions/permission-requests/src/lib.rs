@@ -5,10 +5,7 @@
 //! it stays pending and can be approved again. Errors are `{"error": "..."}`.
 
 mod approval;
-mod effect;
-mod file_sharing;
 mod identifier;
-mod merge;
 mod pending;
 mod proposal;
 mod record;

@@ -1,9 +1,9 @@
 //! The body of a new request, checked in a fixed order: the first thing that is wrong is the one that is answered.
 
 use mngr_extension::{is_blank, parse_json};
+use permission_grants::{Access, Effect, InvalidPath, SharedPath};
 use serde_json::{Map, Value};
 
-use crate::file_sharing::{Access, InvalidPath, SharedPath};
 use crate::scopes::Scopes;
 
 const AGENT_PREFIX: &str = "agent-";
@@ -54,7 +54,7 @@ pub enum InvalidProposal {
         names: String,
     },
     /// The path cannot be shared.
-    #[error("{0}")]
+    #[error("payload.'path' {0}.")]
     Path(#[from] InvalidPath),
     /// The access is none.
     #[error("payload.'access' must be one of 'READ', 'WRITE'; got '{0}'.")]
@@ -97,6 +97,14 @@ impl Wish {
         match self {
             Self::Predefined { .. } => "predefined",
             Self::FileSharing { .. } => "file-sharing",
+        }
+    }
+
+    /// What granting it adds to a permissions file.
+    pub fn effect(&self) -> Effect {
+        match self {
+            Self::Predefined { scope, permissions } => Effect::predefined(scope, permissions),
+            Self::FileSharing { path, access } => Effect::file_sharing(path, *access),
         }
     }
 }

@@ -1,9 +1,9 @@
 //! A pending request as it is stored and shown. Fields that this version does not know are kept and shown.
 
 use mngr_extension::{parse_json, pretty_json};
+use permission_grants::{Effect, InvalidEffect};
 use serde_json::{Map, Value, json};
 
-use crate::effect::{Effect, InvalidEffect};
 use crate::identifier::RequestId;
 use crate::proposal::{Proposal, Wish};
 
@@ -29,7 +29,7 @@ impl Record {
             ("request_type", json!(proposal.wish.type_name())),
             ("payload", payload),
             ("target", json!(target)),
-            ("effect", Effect::of(&proposal.wish).to_json()),
+            ("effect", proposal.wish.effect().to_json()),
         ];
         Self(
             members
@@ -58,6 +58,14 @@ impl Record {
     pub fn request_id(&self) -> &str {
         self.0
             .get("request_id")
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+    }
+
+    /// Who asks.
+    pub fn agent_id(&self) -> &str {
+        self.0
+            .get("agent_id")
             .and_then(Value::as_str)
             .unwrap_or_default()
     }

@@ -5,10 +5,9 @@ use mngr_extension::catalog::CatalogError;
 use mngr_extension::documents::DocumentsError;
 use mngr_extension::events::EventsError;
 use mngr_extension::permission_files::{PermissionFilesError, Unusable};
+use permission_grants::{InvalidEffect, Unmergeable};
 
-use crate::effect::InvalidEffect;
 use crate::identifier::{InvalidRequestId, RequestId};
-use crate::merge::Unmergeable;
 use crate::proposal::InvalidProposal;
 
 /// Why a request was not done.

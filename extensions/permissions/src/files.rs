@@ -4,7 +4,7 @@
 use std::cell::RefCell;
 
 use mngr_extension::permission_files::{
-    self, Boundary, PermissionFilesError, PermissionsFile as Stored,
+    self, Boundary, Cause, PermissionFilesError, PermissionsFile as Stored,
 };
 use mngr_extension::{Context, Request, Response, Version, pretty_json};
 
@@ -192,7 +192,10 @@ impl Rule {
             }
             let content = pretty_json(after.members())
                 .map_err(|error| Refusal::malformed(&resolved, &error.into()))?;
-            match permission_files::replace(&path, Boundary::PermissionsRoot, content, base).await {
+            let cause = Some(Cause::RuleEdit);
+            match permission_files::replace(&path, Boundary::PermissionsRoot, content, base, cause)
+                .await
+            {
                 Ok(_) => return Ok(result),
                 Err(PermissionFilesError::Conflict) => found = read(&path).await,
                 Err(error) => return Err(Refusal::from_writing(error, &path)),

@@ -7,7 +7,9 @@
 use crate::Version;
 use crate::bindings::mngr::gateway::permission_files as wit;
 
-pub use crate::bindings::mngr::gateway::permission_files::{Boundary, PermissionsFile};
+pub use crate::bindings::mngr::gateway::permission_files::{
+    Approval, Boundary, Cause, PermissionsFile,
+};
 
 /// Why a permissions file could not be used.
 #[derive(Debug, thiserror::Error)]
@@ -83,12 +85,13 @@ pub async fn check(path: &str, within: Boundary, content: Vec<u8>) -> Result<(),
 }
 
 /// Replaces the file's content, durably and atomically, if it still has the version `base` (none: if it does not exist), and
-/// returns the new version.
+/// returns the new version. The gateway notes for people which permissions are granted and revoked by that, and the `cause`.
 pub async fn replace(
     path: &str,
     within: Boundary,
     content: Vec<u8>,
     base: Option<Version>,
+    cause: Option<Cause>,
 ) -> Result<Version, PermissionFilesError> {
-    Ok(wit::replace(path.to_owned(), within, content, base).await?)
+    Ok(wit::replace(path.to_owned(), within, content, base, cause).await?)
 }

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use super::baseline::agent_baseline;
 use super::durable::{self, PRIVATE_FILE, StorageError};
+use super::grants;
 use super::ids::HostId;
 use super::lock::DirectoryLock;
 use super::paths::LatchkeyDirectory;
@@ -71,7 +72,10 @@ pub fn link(directory: &LatchkeyDirectory, handle: &Path, host: &HostId) -> Resu
     if !host_file_exists(&target)? {
         match kind {
             // A second name for the content: the handle keeps its own until the link takes its place.
-            Kind::File => durable::link(&handle, &target)?,
+            Kind::File => {
+                durable::link(&handle, &target)?;
+                grants::adopt(&handle, &target);
+            }
             Kind::Link => copy(&handle, &target)?,
         }
     }
@@ -80,6 +84,7 @@ pub fn link(directory: &LatchkeyDirectory, handle: &Path, host: &HostId) -> Resu
     if !is_linked {
         durable::replace_with_symlink(&handle, &target)?;
     }
+    grants::discard(&handle);
     Ok(())
 }
 
@@ -142,6 +147,9 @@ fn copy(handle: &Path, target: &Path) -> Result<(), LinkError> {
     let reading =
         permissions_file::read(handle)?.ok_or_else(|| LinkError::NoFile(handle.to_owned()))?;
     durable::create_new(target, &reading.content, PRIVATE_FILE)?;
+    if let Ok(other) = handle.canonicalize() {
+        grants::adopt(&other, target);
+    }
     Ok(())
 }
 

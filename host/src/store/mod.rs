@@ -11,6 +11,7 @@ pub mod boundary;
 pub mod collection;
 mod directory_sync;
 pub mod durable;
+pub mod grants;
 pub mod handles;
 pub mod ids;
 pub mod keys;

@@ -14,6 +14,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use super::durable::{self, PRIVATE_FILE, StorageError};
+use super::grants::{By, Note, Origins};
 use super::lock::DirectoryLock;
 
 /// Far above any file that a person could mean; keeps a mistake from filling the memory.
@@ -62,6 +63,28 @@ pub enum EditError<E: std::error::Error> {
     Storage(#[from] StorageError),
 }
 
+/// The file at `path` now, and where its grants come from; none when there is none. Between the two nobody writes.
+///
+/// # Errors
+/// When the file cannot be read; what the journal does not tell is no error.
+pub fn read_with_origins(path: &Path) -> Result<Option<(Reading, Origins)>, StorageError> {
+    let Ok(real) = path.canonicalize() else {
+        // Missing, or a reason that reading tells better.
+        return Ok(read(path)?.map(|reading| (reading, Origins::default())));
+    };
+    let directory = real.parent().unwrap_or(Path::new("/"));
+    // Whoever may only read the directory sees what is there, if need be in the middle of an edit.
+    let _lock = DirectoryLock::acquire(directory).ok();
+    let Some(reading) = read(path)? else {
+        return Ok(None);
+    };
+    let origins = Origins::load(&real, &reading.content).unwrap_or_else(|error| {
+        tracing::warn!("{error}");
+        Origins::default()
+    });
+    Ok(Some((reading, origins)))
+}
+
 /// The file at `path` now; none when there is none.
 pub fn read(path: &Path) -> Result<Option<Reading>, StorageError> {
     let found = durable::read(path, SIZE_LIMIT)?;
@@ -72,25 +95,28 @@ pub fn read(path: &Path) -> Result<Option<Reading>, StorageError> {
     }))
 }
 
-/// Replaces the content if the file still has the version `base` (none: if there is no file). Creates missing parents.
+/// Replaces the content if the file still has the version `base` (none: if there is no file), and notes what that grants and
+/// revokes, and by what. Creates missing parents.
 pub fn replace(
     path: &Path,
     content: &[u8],
     base: Option<Version>,
+    by: &By,
 ) -> Result<Version, ReplaceError> {
     let locked = Locked::acquire(path)?;
     let current = durable::read(&locked.real, SIZE_LIMIT)?;
     if current.as_ref().map(|(content, _)| Version::of(content)) != base {
         return Err(ReplaceError::Conflict(path.to_owned()));
     }
-    durable::write(&locked.real, content, mode_of(current.as_ref()))?;
+    locked.write(current.as_ref(), content, Some(by))?;
     Ok(Version::of(content))
 }
 
 /// Replaces the content by what `change` makes of it; it is given none when there is no file. A change that changes
-/// nothing writes nothing.
+/// nothing writes nothing. Grants are noted as those of `by`, if given.
 pub fn edit<E: std::error::Error>(
     path: &Path,
+    by: Option<&By>,
     change: impl FnOnce(Option<Map<String, Value>>) -> Result<Map<String, Value>, E>,
 ) -> Result<(), EditError<E>> {
     let locked = Locked::acquire(path)?;
@@ -104,7 +130,7 @@ pub fn edit<E: std::error::Error>(
         refusal,
     })?;
     if before.as_ref() != Some(&after) {
-        durable::write(&locked.real, &render(after), mode_of(current.as_ref()))?;
+        locked.write(current.as_ref(), &render(after), by)?;
     }
     Ok(())
 }
@@ -128,12 +154,6 @@ fn parse<E: std::error::Error>(
     })
 }
 
-fn mode_of(current: Option<&(Vec<u8>, fs::Metadata)>) -> u32 {
-    current.map_or(PRIVATE_FILE, |(_, metadata)| {
-        metadata.permissions().mode() & 0o777
-    })
-}
-
 /// The real file behind a path, with its directory locked.
 struct Locked {
     real: PathBuf,
@@ -152,6 +172,27 @@ impl Locked {
             }
             real = now;
         }
+    }
+
+    /// Replaces what was read under this lock; the mode stays.
+    fn write(
+        &self,
+        current: Option<&(Vec<u8>, fs::Metadata)>,
+        content: &[u8],
+        by: Option<&By>,
+    ) -> Result<(), StorageError> {
+        let before = current.map(|(content, _)| content.as_slice());
+        let note = by.and_then(|by| Note::take(&self.real, before, content, by));
+        let mode = current.map_or(PRIVATE_FILE, |(_, metadata)| {
+            metadata.permissions().mode() & 0o777
+        });
+        let written = durable::write(&self.real, content, mode);
+        if written.is_err()
+            && let Some(note) = note
+        {
+            note.withdraw();
+        }
+        written
     }
 }
 

@@ -94,7 +94,7 @@ pub fn register_agent(
     host: &HostId,
     agent: &AgentId,
 ) -> Result<(), EditError<RegisterError>> {
-    permissions_file::edit(&directory.host_permissions(host), |config| {
+    permissions_file::edit(&directory.host_permissions(host), None, |config| {
         baseline::register(config, agent)
     })
 }

@@ -17,11 +17,16 @@ use crate::extensions::v0_1::permission_files::{self, Boundary as Within, Error,
 use crate::permissions::Engine;
 use crate::store::boundary::{Boundary, BoundaryError, RelativeBoundary};
 use crate::store::durable::StorageError;
+use crate::store::grants::By;
+use crate::store::ids::AgentId;
 use crate::store::permissions_file::{self, Reading, ReplaceError, Version};
 use crate::store::stamp::Stamp;
 
 /// Files of recent requests that are kept in memory.
 const CACHED_FILES: usize = 256;
+
+/// No request has a longer id: it is a file's name.
+const LONGEST_ID: usize = 255;
 
 type Outcome<T> = wasmtime::Result<Result<T, Error>>;
 
@@ -165,6 +170,27 @@ fn granted(
     })
 }
 
+/// What is noted of an edit: what the extension says, and always that it was this one that said it.
+fn edited_by(extension: String, cause: Option<permission_files::Cause>) -> By {
+    match cause {
+        Some(permission_files::Cause::Approval(approval)) if is_id(&approval.request_id) => {
+            By::Approval {
+                request_id: approval.request_id,
+                agent_id: AgentId::parse(&approval.agent_id).ok(),
+                extension,
+            }
+        }
+        Some(permission_files::Cause::RuleEdit) => By::RulesPost { extension },
+        Some(permission_files::Cause::Approval(_)) | None => By::Extension { extension },
+    }
+}
+
+/// Whether a text may be the id of a permission request.
+fn is_id(text: &str) -> bool {
+    let is_part = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    (1..=LONGEST_ID).contains(&text.len()) && text.bytes().all(is_part)
+}
+
 impl permission_files::Host for InstanceState {}
 
 impl permission_files::HostWithStore<InstanceState> for HasSelf<InstanceState> {
@@ -249,12 +275,18 @@ impl permission_files::HostWithStore<InstanceState> for HasSelf<InstanceState> {
         within: Within,
         content: Vec<u8>,
         base: Option<u64>,
+        cause: Option<permission_files::Cause>,
     ) -> Outcome<u64> {
         match granted(accessor, FilesAccess::Edit) {
             Ok(services) => {
+                let by = accessor.with(|mut access| {
+                    let extension = access.get().capabilities.extension_name().to_owned();
+                    edited_by(extension, cause)
+                });
                 on_blocking_thread(move || {
                     let path = services.permission_files.resolve(&path, within)?;
-                    let version = permissions_file::replace(&path, &content, base.map(Version))?;
+                    let base = base.map(Version);
+                    let version = permissions_file::replace(&path, &content, base, &by)?;
                     Ok(version.0)
                 })
                 .await
@@ -325,6 +357,39 @@ mod tests {
             outer.resolve(&text(&path), Within::LatchkeyDirectory).ok(),
             Some(path)
         );
+    }
+
+    #[test]
+    fn an_extension_cannot_speak_in_the_name_of_others() {
+        let agent = format!("agent-{}", "1".repeat(32));
+        let by = |request_id: &str, agent_id: &str| {
+            let approval = permission_files::Approval {
+                request_id: request_id.to_owned(),
+                agent_id: agent_id.to_owned(),
+            };
+            let cause = Some(permission_files::Cause::Approval(approval));
+            edited_by("rival".to_owned(), cause)
+        };
+        let extension = "rival".to_owned();
+        assert_eq!(
+            by("0123", &agent),
+            By::Approval {
+                request_id: "0123".to_owned(),
+                agent_id: AgentId::parse(&agent).ok(),
+                extension: extension.clone(),
+            }
+        );
+        assert!(matches!(
+            by("0123", "\u{1b}[31m"),
+            By::Approval { agent_id: None, .. }
+        ));
+        let unnamed = By::Extension {
+            extension: extension.clone(),
+        };
+        for no_id in ["", "a b", "\n", &"1".repeat(256)] {
+            assert_eq!(by(no_id, &agent), unnamed, "{no_id:?}");
+        }
+        assert_eq!(edited_by(extension, None), unnamed);
     }
 
     #[test]

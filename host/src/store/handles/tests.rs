@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::{Value, json};
 
+use super::super::grants::By;
 use super::*;
 
 struct Fixture {
@@ -38,7 +39,7 @@ fn json_at(path: &Path) -> Value {
 }
 
 fn grant(path: &Path, scope: &str) {
-    permissions_file::edit::<Infallible>(path, |config| {
+    permissions_file::edit::<Infallible>(path, Some(&By::CommandLine), |config| {
         let mut config = config.unwrap();
         config["rules"]
             .as_array_mut()
@@ -176,4 +177,36 @@ fn no_reader_misses_the_handle_and_no_grant_is_lost_while_it_is_linked() {
             assert!(is_granted(&host, &n.to_string()), "round {round}");
         }
     }
+}
+
+fn is_noted(path: &Path, scope: &str) -> bool {
+    let (_, origins) = permissions_file::read_with_origins(path).unwrap().unwrap();
+    origins.of(scope, Some("any")).is_some()
+}
+
+#[test]
+fn since_when_a_handle_grants_is_known_of_its_host_too() {
+    let fixture = Fixture::new();
+    let first = create(&fixture.directory).unwrap();
+    grant(&first, "of-the-first");
+    let host = fixture.link(&first, '1').unwrap();
+    assert!(is_noted(&host, "of-the-first") && is_noted(&first, "of-the-first"));
+    grant(&first, "of-the-host");
+    let second = create(&fixture.directory).unwrap();
+    grant(&second, "of-the-second");
+    fixture.link(&second, '1').unwrap();
+    assert!(!is_noted(&host, "of-the-second"), "it is not granted");
+    let other = fixture.link(&first, '2').unwrap();
+    assert!(is_noted(&other, "of-the-first") && is_noted(&other, "of-the-host"));
+    assert!(
+        is_noted(&host, "of-the-host"),
+        "the first host keeps its own"
+    );
+    let left: Vec<_> = fs::read_dir(fixture.directory.handles_dir())
+        .unwrap()
+        .flatten()
+        .map(|entry| entry.file_name())
+        .filter(|name| name.to_string_lossy().ends_with("jsonl"))
+        .collect();
+    assert!(left.is_empty(), "{left:?}");
 }

@@ -16,7 +16,7 @@ fn directory() -> (tempfile::TempDir, PathBuf) {
 }
 
 fn append(path: &Path, entry: String) {
-    edit::<Infallible>(path, |config| {
+    edit::<Infallible>(path, None, |config| {
         let mut config = config.unwrap_or_default();
         let rules = config.entry("rules").or_insert_with(|| json!([]));
         rules.as_array_mut().unwrap().push(json!({ entry: [] }));
@@ -30,14 +30,14 @@ fn a_replacement_needs_the_version_it_started_from() {
     let (_keep, root) = directory();
     let path = root.join("a/b/p.json");
     assert!(read(&path).unwrap().is_none());
-    let first = replace(&path, b"one", None).unwrap();
+    let first = replace(&path, b"one", None, &By::CommandLine).unwrap();
     assert!(matches!(
-        replace(&path, b"x", None),
+        replace(&path, b"x", None, &By::CommandLine),
         Err(ReplaceError::Conflict(_))
     ));
-    let second = replace(&path, b"two", Some(first)).unwrap();
+    let second = replace(&path, b"two", Some(first), &By::CommandLine).unwrap();
     assert!(matches!(
-        replace(&path, b"x", Some(first)),
+        replace(&path, b"x", Some(first), &By::CommandLine),
         Err(ReplaceError::Conflict(_))
     ));
     let reading = read(&path).unwrap().unwrap();
@@ -53,10 +53,10 @@ fn a_replacement_needs_the_version_it_started_from() {
 fn the_mode_is_kept_and_new_files_are_private() {
     let (_keep, root) = directory();
     let path = root.join("p.json");
-    let version = replace(&path, b"{}", None).unwrap();
+    let version = replace(&path, b"{}", None, &By::CommandLine).unwrap();
     assert_eq!(mode(&path), 0o600);
     fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
-    replace(&path, b"{ }", Some(version)).unwrap();
+    replace(&path, b"{ }", Some(version), &By::CommandLine).unwrap();
     append(&path, "x".to_owned());
     assert_eq!(mode(&path), 0o640);
 }
@@ -66,12 +66,12 @@ fn a_link_stays_and_its_target_is_replaced_even_when_it_dangles() {
     let (_keep, root) = directory();
     let link = root.join("link");
     symlink("there/p.json", &link).unwrap();
-    let version = replace(&link, b"one", None).unwrap();
-    replace(&link, b"two", Some(version)).unwrap();
+    let version = replace(&link, b"one", None, &By::CommandLine).unwrap();
+    replace(&link, b"two", Some(version), &By::CommandLine).unwrap();
     assert_eq!(fs::read_link(&link).unwrap(), Path::new("there/p.json"));
     assert_eq!(fs::read(root.join("there/p.json")).unwrap(), b"two");
     symlink("loop", root.join("loop")).unwrap();
-    let message = replace(&root.join("loop"), b"x", None)
+    let message = replace(&root.join("loop"), b"x", None, &By::CommandLine)
         .unwrap_err()
         .to_string();
     assert!(message.contains("loop"), "{message}");
@@ -98,7 +98,7 @@ fn an_edit_that_changes_nothing_writes_nothing() {
     let (_keep, root) = directory();
     let path = root.join("p.json");
     fs::write(&path, r#"{"rules":[]}"#).unwrap();
-    edit::<Infallible>(&path, |config| Ok(config.unwrap_or_default())).unwrap();
+    edit::<Infallible>(&path, None, |config| Ok(config.unwrap_or_default())).unwrap();
     assert_eq!(fs::read_to_string(&path).unwrap(), r#"{"rules":[]}"#);
 }
 
@@ -108,7 +108,7 @@ fn a_broken_file_is_named_and_left_alone() {
     let path = root.join("p.json");
     for content in ["[]", "{\"rules\":", ""] {
         fs::write(&path, content).unwrap();
-        let message = edit::<Infallible>(&path, |_| Ok(Map::new()))
+        let message = edit::<Infallible>(&path, None, |_| Ok(Map::new()))
             .unwrap_err()
             .to_string();
         assert!(message.contains(path.to_str().unwrap()), "{message}");

@@ -65,7 +65,8 @@ impl Extension for Grasping {
             "replace" => {
                 let content = br#"{"rules": []}"#.to_vec();
                 told(
-                    permission_files::replace(FILE, Boundary::PermissionsRoot, content, None).await,
+                    permission_files::replace(FILE, Boundary::PermissionsRoot, content, None, None)
+                        .await,
                 )
             }
             "catalog" => told(

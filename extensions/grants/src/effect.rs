@@ -1,8 +1,8 @@
-//! What approving a request adds to a permissions file: rules and schemas, as `{"schemas"?: {...}, "rules"?: [...]}`.
+//! What a grant adds to a permissions file: rules and schemas, as `{"schemas"?: {...}, "rules"?: [...]}`.
 
 use serde_json::{Map, Value, json};
 
-use crate::proposal::Wish;
+use crate::file_sharing::{Access, SharedPath};
 
 /// The scope that the agent baseline defines for requests to the gateway itself.
 const GATEWAY_SCOPE: &str = "latchkey-self";
@@ -24,7 +24,7 @@ pub enum InvalidEffect {
     Schema(String),
 }
 
-/// What an approval adds.
+/// What a grant adds.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Effect {
     /// Permission names by scope, in order.
@@ -34,27 +34,27 @@ pub struct Effect {
 }
 
 impl Effect {
-    /// What granting the wish adds.
-    pub fn of(wish: &Wish) -> Self {
-        match wish {
-            Wish::Predefined { scope, permissions } => Self {
-                rules: vec![(scope.clone(), permissions.clone())],
-                schemas: Map::new(),
+    /// What granting permissions of a scope adds.
+    pub fn predefined(scope: &str, permissions: &[String]) -> Self {
+        Self {
+            rules: vec![(scope.to_owned(), permissions.to_vec())],
+            schemas: Map::new(),
+        }
+    }
+
+    /// What sharing a path adds: a schema that matches the requests for it, and a rule that allows them.
+    pub fn file_sharing(path: &SharedPath, access: Access) -> Self {
+        let name = path.schema_name(access);
+        let schema = json!({
+            "properties": {
+                "method": {"enum": access.methods()},
+                "path": {"type": "string", "pattern": path.pattern()},
             },
-            Wish::FileSharing { path, access } => {
-                let name = path.schema_name(*access);
-                let schema = json!({
-                    "properties": {
-                        "method": {"enum": access.methods()},
-                        "path": {"type": "string", "pattern": path.pattern()},
-                    },
-                    "required": ["method", "path"],
-                });
-                Self {
-                    rules: vec![(GATEWAY_SCOPE.to_owned(), vec![name.clone()])],
-                    schemas: Map::from_iter([(name, schema)]),
-                }
-            }
+            "required": ["method", "path"],
+        });
+        Self {
+            rules: vec![(GATEWAY_SCOPE.to_owned(), vec![name.clone()])],
+            schemas: Map::from_iter([(name, schema)]),
         }
     }
 
@@ -108,20 +108,16 @@ fn parse_rule(rule: &Value) -> Option<(String, Vec<String>)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::file_sharing::{Access, SharedPath};
 
     fn parse(stored: &Value) -> Result<Effect, InvalidEffect> {
         Effect::parse(stored.as_object().expect("an object"))
     }
 
     #[test]
-    fn a_predefined_wish_adds_one_rule() {
-        let wish = Wish::Predefined {
-            scope: "slack-api".to_owned(),
-            permissions: vec!["a".to_owned(), "b".to_owned()],
-        };
+    fn permissions_of_a_scope_add_one_rule() {
+        let effect = Effect::predefined("slack-api", &["a".to_owned(), "b".to_owned()]);
         assert_eq!(
-            Effect::of(&wish).to_json(),
+            effect.to_json(),
             json!({"rules": [{"slack-api": ["a", "b"]}]})
         );
     }
@@ -129,10 +125,7 @@ mod tests {
     #[test]
     fn a_shared_file_adds_a_schema_and_its_rule() {
         let path = SharedPath::parse("/d/x/").expect("a path");
-        let effect = Effect::of(&Wish::FileSharing {
-            path,
-            access: Access::Read,
-        });
+        let effect = Effect::file_sharing(&path, Access::Read);
         assert_eq!(
             effect.to_json().to_string(),
             concat!(

@@ -24,17 +24,17 @@ const READ_METHODS: [&str; 4] = ["GET", "HEAD", "OPTIONS", "PROPFIND"];
 /// Without COPY and MOVE: they write where their `Destination` header says, which no path pattern covers.
 const WRITE_METHODS: [&str; 6] = ["PUT", "DELETE", "PROPPATCH", "MKCOL", "LOCK", "UNLOCK"];
 
-/// Why a path cannot be shared.
+/// Why a path cannot be shared. Displayed, it follows the name of the field that has the path.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum InvalidPath {
     /// It does not begin at the root.
-    #[error("payload.'path' must be absolute (start with '/'): got {0}.")]
+    #[error("must be absolute (start with '/'): got {0}")]
     Relative(String),
     /// It goes up.
-    #[error("payload.'path' contains a '..' segment, refusing as a path-traversal attempt: {0}.")]
+    #[error("contains a '..' segment, refusing as a path-traversal attempt: {0}")]
     Traversal(String),
     /// It is the root, whose grant would cover every file.
-    #[error("payload.'path' must name something below '/'.")]
+    #[error("must name something below '/'")]
     Root,
 }
 
@@ -48,12 +48,27 @@ pub enum Access {
 }
 
 impl Access {
-    /// As a payload names it.
+    /// As a request names it.
     pub fn name(self) -> &'static str {
         match self {
             Self::Read => "READ",
             Self::Write => "WRITE",
         }
+    }
+
+    /// As a schema's name has it.
+    fn word(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Write => "write",
+        }
+    }
+
+    /// The access of this name; upper and lower case are the same here.
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Read, Self::Write]
+            .into_iter()
+            .find(|access| access.name().eq_ignore_ascii_case(name))
     }
 
     /// The HTTP methods that it allows.
@@ -104,7 +119,7 @@ impl SharedPath {
         })
     }
 
-    /// The path as the agent gave it.
+    /// The path as it was given.
     pub fn given(&self) -> &str {
         &self.given
     }
@@ -113,7 +128,7 @@ impl SharedPath {
     pub fn schema_name(&self, access: Access) -> String {
         format!(
             "{SCHEMA_PREFIX}{}-{}",
-            access.name().to_ascii_lowercase(),
+            access.word(),
             self.given.trim_end_matches('/')
         )
     }
@@ -124,6 +139,33 @@ impl SharedPath {
             "^{}(/.*)?$",
             escape(&format!("{FILE_SERVER}{}", self.normalised))
         )
+    }
+}
+
+/// What the name of a schema says that it shares. What it really matches is in the schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SharingName<'a> {
+    /// What may be done with it.
+    pub access: Access,
+    /// Without trailing slashes, which names of older versions have.
+    pub path: &'a str,
+}
+
+impl<'a> SharingName<'a> {
+    /// Takes a schema's name apart; none for a name of another kind.
+    pub fn parse(name: &'a str) -> Option<Self> {
+        let rest = name.strip_prefix(SCHEMA_PREFIX)?;
+        let (access, path) = [Access::Read, Access::Write]
+            .into_iter()
+            .find_map(|access| {
+                let path = rest.strip_prefix(access.word())?.strip_prefix('-')?;
+                Some((access, path))
+            })?;
+        Some(Self {
+            access,
+            path: path.trim_end_matches('/'),
+        })
+        .filter(|name| name.path.starts_with('/'))
     }
 }
 

@@ -88,6 +88,34 @@ fn what_leaves_its_directory_is_refused() {
 }
 
 #[test]
+fn a_schema_name_says_what_it_shares() {
+    for access in [Access::Read, Access::Write] {
+        let name = shared("/d/a b/").schema_name(access);
+        let parsed = SharingName::parse(&name);
+        let path = "/d/a b";
+        assert_eq!(parsed, Some(SharingName { access, path }), "{name}");
+    }
+    assert_eq!(
+        SharingName::parse("minds-file-server-write-/d/"),
+        Some(SharingName {
+            access: Access::Write,
+            path: "/d"
+        })
+    );
+    for other in [
+        "minds-file-server-read-",
+        "minds-file-server-read-/",
+        "minds-file-server-read-x",
+        "minds-file-server-list-/d",
+        "slack-read-all",
+    ] {
+        assert_eq!(SharingName::parse(other), None, "{other}");
+    }
+    assert_eq!(Access::parse("wRite"), Some(Access::Write));
+    assert_eq!(Access::parse("LIST"), None);
+}
+
+#[test]
 fn writing_includes_reading_and_never_copying() {
     assert_eq!(
         Access::Read.methods(),
