@@ -88,6 +88,11 @@ impl LatchkeyDirectory {
         self.plugin_data_dir().join("permissions")
     }
 
+    /// The service catalog that the operator has imported, if any.
+    pub fn imported_catalog(&self) -> PathBuf {
+        self.plugin_data_dir().join("latchkey_catalog.json")
+    }
+
     /// The record of the running supervisor.
     pub fn record(&self) -> PathBuf {
         self.plugin_data_dir().join("latchkey_forward.json")

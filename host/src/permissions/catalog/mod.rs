@@ -7,11 +7,14 @@
 //!
 //! An operator's edited `services.json` comes in as bytes and goes through [`validate`].
 
+mod detent;
 #[cfg(test)]
 mod examples;
+mod imported;
 mod listing;
 #[cfg(test)]
 mod order;
+mod origin;
 #[cfg(test)]
 mod schema_tests;
 #[cfg(test)]
@@ -19,14 +22,19 @@ mod source;
 #[cfg(test)]
 mod tests;
 mod validation;
+mod words;
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
 
 use serde_json::Value;
 
+pub use detent::{Import, ImportError, OnUnusable, UnusableSchema};
+pub use imported::{UnusableImport, reset};
 pub use listing::{Listing, Permission, Scope, Service};
+pub use origin::{Counts, Origin};
 pub use validation::{CatalogError, validate};
+pub use words::{Match, matches};
 
 /// A parsed catalog. Clones share it.
 #[derive(Clone)]
@@ -35,6 +43,8 @@ pub struct Catalog(Arc<Content>);
 struct Content {
     listing: Listing,
     schemas: HashMap<String, Value>,
+    /// None for the embedded one.
+    origin: Option<Origin>,
 }
 
 #[allow(
@@ -54,10 +64,19 @@ impl Catalog {
     }
 
     fn parse(listing: &str, schemas: &str) -> serde_json::Result<Self> {
-        Ok(Self(Arc::new(Content {
-            listing: serde_json::from_str(listing)?,
-            schemas: serde_json::from_str(schemas)?,
-        })))
+        Ok(Self::new(
+            serde_json::from_str(listing)?,
+            serde_json::from_str(schemas)?,
+            None,
+        ))
+    }
+
+    fn new(listing: Listing, schemas: HashMap<String, Value>, origin: Option<Origin>) -> Self {
+        Self(Arc::new(Content {
+            listing,
+            schemas,
+            origin,
+        }))
     }
 
     /// The schema of a scope or permission; none for an unknown name.
@@ -68,5 +87,10 @@ impl Catalog {
     /// Its services with their scopes and permissions.
     pub fn listing(&self) -> &Listing {
         &self.0.listing
+    }
+
+    /// Where it was imported from; none for the one that this program carries.
+    pub fn origin(&self) -> Option<&Origin> {
+        self.0.origin.as_ref()
     }
 }

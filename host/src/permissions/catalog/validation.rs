@@ -11,12 +11,17 @@ const REMEDY: &str =
 
 /// Why a catalog file cannot be used. The caller names the file.
 #[derive(Debug, thiserror::Error)]
-pub enum CatalogError {
+#[error("{0}; {REMEDY}")]
+pub struct CatalogError(#[from] Problem);
+
+/// What is wrong with it.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Problem {
     /// Not JSON at all, for instance cut short.
-    #[error("not valid JSON: {0}; {REMEDY}")]
+    #[error("not valid JSON: {0}")]
     NotJson(#[from] serde_json::Error),
     /// A value of the wrong type, an empty or a missing one.
-    #[error("{place} must be {expected}, found {found}; {REMEDY}")]
+    #[error("{place} must be {expected}, found {found}")]
     WrongShape {
         /// Service, indices and keys, for instance `slack[0].scope`.
         place: String,
@@ -24,9 +29,7 @@ pub enum CatalogError {
         found: &'static str,
     },
     /// A service that no client could ask for by its name.
-    #[error(
-        "service name {name:?} must consist of a-z, 0-9 and '-' and not start with '-'; {REMEDY}"
-    )]
+    #[error("service name {name:?} must consist of a-z, 0-9 and '-' and not start with '-'")]
     ServiceName { name: String },
 }
 
@@ -35,17 +38,22 @@ pub enum CatalogError {
 /// # Errors
 /// Names the first thing that is wrong and where it stands, for instance `slack[0].permissions[2].name`.
 pub fn validate(content: &[u8]) -> Result<(), CatalogError> {
-    let root: Value = serde_json::from_slice(content)?;
-    let Value::Object(services) = &root else {
+    let root = serde_json::from_slice(content).map_err(Problem::from)?;
+    Ok(check(&root)?)
+}
+
+/// The same for one that has been parsed.
+pub(super) fn check(root: &Value) -> Result<(), Problem> {
+    let Value::Object(services) = root else {
         return Err(wrong(
             "the catalog",
             "an object of service names",
-            Some(&root),
+            Some(root),
         ));
     };
     for (service, entries) in services {
         if !is_service_name(service) {
-            return Err(CatalogError::ServiceName {
+            return Err(Problem::ServiceName {
                 name: service.clone(),
             });
         }
@@ -56,7 +64,7 @@ pub fn validate(content: &[u8]) -> Result<(), CatalogError> {
     Ok(())
 }
 
-fn check_scope(place: &str, entry: &Value) -> Result<(), CatalogError> {
+fn check_scope(place: &str, entry: &Value) -> Result<(), Problem> {
     check_object(place, entry)?;
     check_name(place, entry, "scope")?;
     check_name(place, entry, "display_name")?;
@@ -70,7 +78,7 @@ fn check_scope(place: &str, entry: &Value) -> Result<(), CatalogError> {
     Ok(())
 }
 
-fn check_object(place: &str, value: &Value) -> Result<(), CatalogError> {
+fn check_object(place: &str, value: &Value) -> Result<(), Problem> {
     if value.is_object() {
         Ok(())
     } else {
@@ -78,7 +86,7 @@ fn check_object(place: &str, value: &Value) -> Result<(), CatalogError> {
     }
 }
 
-fn check_name(place: &str, owner: &Value, key: &str) -> Result<(), CatalogError> {
+fn check_name(place: &str, owner: &Value, key: &str) -> Result<(), Problem> {
     match owner.get(key) {
         Some(Value::String(name)) if !name.is_empty() => Ok(()),
         other => Err(wrong(
@@ -89,7 +97,7 @@ fn check_name(place: &str, owner: &Value, key: &str) -> Result<(), CatalogError>
     }
 }
 
-fn check_description(place: &str, owner: &Value) -> Result<(), CatalogError> {
+fn check_description(place: &str, owner: &Value) -> Result<(), Problem> {
     match owner.get("description") {
         None | Some(Value::String(_)) => Ok(()),
         other => Err(wrong(&format!("{place}.description"), "a string", other)),
@@ -100,7 +108,7 @@ fn check_description(place: &str, owner: &Value) -> Result<(), CatalogError> {
 fn elements<'a>(
     place: &str,
     value: Option<&'a Value>,
-) -> Result<impl Iterator<Item = (String, &'a Value)>, CatalogError> {
+) -> Result<impl Iterator<Item = (String, &'a Value)>, Problem> {
     let Some(Value::Array(elements)) = value else {
         return Err(wrong(place, "an array", value));
     };
@@ -110,7 +118,7 @@ fn elements<'a>(
         .map(move |(index, element)| (format!("{place}[{index}]"), element)))
 }
 
-fn wrong(place: &str, expected: &'static str, value: Option<&Value>) -> CatalogError {
+fn wrong(place: &str, expected: &'static str, value: Option<&Value>) -> Problem {
     let found = match value {
         None => "nothing",
         Some(Value::Null) => "null",
@@ -121,7 +129,7 @@ fn wrong(place: &str, expected: &'static str, value: Option<&Value>) -> CatalogE
         Some(Value::Array(_)) => "an array",
         Some(Value::Object(_)) => "an object",
     };
-    CatalogError::WrongShape {
+    Problem::WrongShape {
         place: place.to_owned(),
         expected,
         found,
