@@ -1,4 +1,5 @@
-//! Records for people, on stderr: the time in UTC, the level, who says it, the message, `name=value`.
+//! Records for people, on stderr: the time in UTC, the level, who says it, the message, `name=value`. A value that is a JSON
+//! object is for programs, and left out.
 //!
 //! Nothing of a record reaches a terminal but what can be printed on one line: every control character becomes a space, and
 //! so does what reverses the direction of text. Whatever wrote the message, a guest, a server or a child, it can neither
@@ -41,7 +42,7 @@ pub(super) fn write_line(record: &Record, in_colour: bool, out: &mut Vec<u8>) {
     );
     for (name, value) in record.fields() {
         // The target says it already.
-        if name == super::layer::EXTENSION {
+        if name == super::layer::EXTENSION || is_for_programs(value) {
             continue;
         }
         let _ = write!(out, " {}=", Printable(name));
@@ -61,6 +62,10 @@ fn source(target: &str) -> &str {
         Some(path) => path.split_once("::").map_or(path, |(layer, _)| layer),
         None => target,
     }
+}
+
+fn is_for_programs(value: &Value) -> bool {
+    matches!(value, Value::Text(text) if text.starts_with("{\"") && text.ends_with('}'))
 }
 
 fn needs_quotes(text: &str) -> bool {
@@ -159,9 +164,11 @@ mod tests {
         own.set("error", "no \"route\"");
         own.set("empty", "");
         own.set("extension", "files");
+        own.set("request", "{\"method\":\"GET\"}");
+        own.set("place", "{x}");
         assert_eq!(
             line(&own, false),
-            "2026-11-21T19:05:48.123Z  INFO gateway: up port=1989 error=\"no 'route'\" empty=\"\"\n"
+            "2026-11-21T19:05:48.123Z  INFO gateway: up port=1989 error=\"no 'route'\" empty=\"\" place={x}\n"
         );
         for (target, source) in [
             ("extension.permissions", "extension.permissions"),

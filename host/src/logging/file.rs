@@ -49,14 +49,30 @@ struct Open {
 }
 
 impl Open {
-    /// Takes back what stands behind the last whole line.
-    fn cut_back(&self) -> bool {
-        let is_longer = |metadata: Metadata| metadata.len() > self.size;
-        match self.file.metadata().map(is_longer) {
-            Ok(true) => self.file.set_len(self.size).is_ok(),
-            Ok(false) => true,
-            Err(_) => false,
-        }
+    /// Takes back what stands behind the last whole line: a part of `line`. What others have written there stays.
+    fn cut_back(&self, path: &Path, line: &[u8]) -> bool {
+        let part = self
+            .file
+            .metadata()
+            .map(|metadata| metadata.len().checked_sub(self.size));
+        let Ok(Some(length)) = part.map(|part| part.and_then(|part| usize::try_from(part).ok()))
+        else {
+            return false;
+        };
+        let Some(part) = line.get(..length) else {
+            return false;
+        };
+        let mut found = vec![0; length];
+        // The file itself is open for appending alone.
+        let is_own = File::open(path)
+            .and_then(|file| file.read_exact_at(&mut found, self.size))
+            .is_ok_and(|()| found == part);
+        is_own && self.file.set_len(self.size).is_ok()
+    }
+
+    /// Whether it is what stands at `path`.
+    fn is_at(&self, path: &Path) -> bool {
+        fs::metadata(path).is_ok_and(|metadata| identity(&metadata) == self.identity)
     }
 }
 
@@ -72,7 +88,8 @@ impl LogFile {
         Ok(log)
     }
 
-    /// A file that is rotated, and that nobody else writes. Trouble at the start is as trouble later.
+    /// A file that is rotated. Others may write it in the same way: a supervisor, and a gateway alone. Trouble at the start
+    /// is as trouble later.
     pub(super) fn rotated(path: PathBuf, rotation: Rotation, complaints: Complaints) -> Self {
         rotation.prune(&path);
         let mut log = Self::new(path, Some(rotation), complaints);
@@ -125,7 +142,10 @@ impl LogFile {
             && open.size > 0
             && open.size + length > rotation.bytes
         {
-            rotation.rotate(&self.path)?;
+            // Another process that logs here may have done it.
+            if open.is_at(&self.path) {
+                rotation.rotate(&self.path)?;
+            }
             self.open = None;
         }
         let open = match &mut self.open {
@@ -141,8 +161,8 @@ impl LogFile {
             self.ends_within_line = false;
         }
         if let Err(error) = open.file.write_all(line) {
-            // A part may stand there. Only what nobody else appends to can be cut back.
-            let is_cut = self.rotation.is_some() && open.cut_back();
+            // A part may stand there. What the user named may not even be a file.
+            let is_cut = self.rotation.is_some() && open.cut_back(&self.path, line);
             self.ends_within_line = !is_cut;
             self.open = None;
             return Err(error);

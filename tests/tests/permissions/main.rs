@@ -9,3 +9,5 @@
 )]
 
 mod check;
+mod denials;
+mod observe;

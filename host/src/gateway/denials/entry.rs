@@ -175,7 +175,10 @@ impl Denial {
             hook,
             error,
             permissions_file = &*self.permissions.to_string_lossy(),
-            rule_file = rule.map(|rule| rule.file.to_string_lossy()).as_deref(),
+            rule_file = rule
+                .filter(|rule| rule.file != self.permissions)
+                .map(|rule| rule.file.to_string_lossy())
+                .as_deref(),
             "{message}"
         );
     }
@@ -337,7 +340,6 @@ impl<'a> Fields<'a> {
             rule: LoggedRule {
                 index,
                 scope: self.text("rule_scope")?.to_owned(),
-                // What found no room in the record is most likely the file itself.
                 file: self
                     .text("rule_file")
                     .or_else(|| self.text("permissions_file"))?

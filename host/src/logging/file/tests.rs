@@ -217,3 +217,63 @@ fn what_the_user_named_and_cannot_be_written_is_refused() {
         "and nobody waits for a reader"
     );
 }
+
+#[test]
+fn two_that_write_one_file_lose_nothing_of_each_other() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("events.jsonl");
+    let rotation = Rotation {
+        bytes: 100,
+        kept: 100,
+    };
+    let mut logs = [(); 2].map(|()| LogFile::rotated(path.clone(), rotation, silent()));
+    let mut expected = Vec::new();
+    for batch in 0..10 {
+        for log in &mut logs {
+            log.begin();
+        }
+        // Within a batch, neither looks at what the other has done.
+        for (name, log) in ["a", "b"].into_iter().zip(&mut logs) {
+            for number in 0..7 {
+                let line = format!("{name} {batch} {number}");
+                log.write(format!("{line}\n").as_bytes());
+                expected.push(line);
+            }
+        }
+    }
+    let mut found = Vec::new();
+    let files = fs::read_dir(directory.path()).unwrap();
+    for file in files.map(|entry| entry.unwrap().path()) {
+        let size = fs::metadata(&file).unwrap().len();
+        assert!(size <= 100 + 7 * 6, "{} has {size} bytes", file.display());
+        found.extend(lines(&file));
+    }
+    found.sort();
+    expected.sort();
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn a_part_of_a_line_is_taken_back_and_what_others_wrote_is_not() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("events.jsonl");
+    let mut log = LogFile::rotated(path.clone(), LARGE, silent());
+    write(&mut log, &["one"]);
+    let open = log.open.take().unwrap();
+    for (behind, is_cut) in [
+        ("tw", true),
+        ("other\n", false),
+        ("", true),
+        ("two\nmore", false),
+    ] {
+        fs::write(&path, format!("one\n{behind}")).unwrap();
+        assert_eq!(open.cut_back(&path, b"two\n"), is_cut, "{behind:?}");
+        let left = fs::read_to_string(&path).unwrap();
+        let expected = if is_cut {
+            "one\n".to_owned()
+        } else {
+            format!("one\n{behind}")
+        };
+        assert_eq!(left, expected);
+    }
+}
