@@ -11,6 +11,7 @@ pub mod catalog;
 mod config;
 mod decision;
 mod error;
+pub mod explain;
 mod hooks;
 mod include;
 mod pattern;
@@ -32,7 +33,7 @@ pub use builtin::BuiltinSchemas;
 pub use decision::{DecidingRule, Decision, Verdict};
 pub use error::CheckError;
 pub use request::{GATEWAY_ORIGIN, Request};
-pub use schema::Fault;
+pub use schema::{Fault, Mismatch};
 
 /// Decides requests. Clones share what has been compiled.
 #[derive(Clone)]

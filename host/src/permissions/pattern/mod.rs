@@ -7,6 +7,7 @@
 mod backtrack;
 mod linear;
 mod literals;
+mod samples;
 mod syntax;
 #[cfg(test)]
 mod tests;
@@ -20,6 +21,7 @@ use regex::Regex;
 use backtrack::Program;
 
 pub(super) use literals::{Edge, Literal};
+pub(super) use samples::{samples, spread};
 
 /// Longer than any pattern that a person writes.
 const MAX_LENGTH: usize = 64 * 1024;

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::Mismatch;
 
 /// How much of a value a sentence shows, in characters.
-const SHOWN: usize = 80;
+const SHOWN: usize = 100;
 
 impl Display for Mismatch {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
@@ -92,10 +92,18 @@ impl Display for Text<'_> {
         let Some(value) = self.0 else {
             return f.write_str("what is there");
         };
-        let text = value.to_string();
-        match text.char_indices().nth(SHOWN) {
-            None => f.write_str(&text),
-            Some((end, _)) => write!(f, "{}…", text.get(..end).unwrap_or(&text)),
+        write!(f, "{}", Cut(&value.to_string()))
+    }
+}
+
+/// A text that ends in a mark where it would be too long.
+struct Cut<'a>(&'a str);
+
+impl Display for Cut<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self.0.char_indices().nth(SHOWN) {
+            None => f.write_str(self.0),
+            Some((end, _)) => write!(f, "{}…", self.0.get(..end).unwrap_or(self.0)),
         }
     }
 }
@@ -114,7 +122,7 @@ impl Display for Listed<'_> {
                 f.write_str(self.1)?;
             }
             match value {
-                Value::String(text) if !text.is_empty() => f.write_str(text)?,
+                Value::String(text) if !text.is_empty() => write!(f, "{}", Cut(text))?,
                 other => write!(f, "{}", Text(Some(other)))?,
             }
         }

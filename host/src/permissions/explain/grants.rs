@@ -1,0 +1,79 @@
+//! Which permissions of the catalog cover a request.
+
+use std::collections::HashSet;
+
+use serde::Serialize;
+
+use super::super::Request;
+use super::RulePlace;
+use super::breadth;
+use super::dissection::Dissection;
+
+/// The name that lets everything under a scope through.
+pub(super) const EVERYTHING: &str = "any";
+
+/// A permission that covers the request, under the scope that it belongs to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Grant {
+    pub service: String,
+    pub scope: String,
+    /// The one that allows least; `any` where no permission of the scope covers the request.
+    pub permission: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// The others that cover it, those that allow less first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub wider: Vec<String>,
+    /// The rule that would decide all the same, because it comes before the scope's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub obstacle: Option<RulePlace>,
+}
+
+/// What an operator could grant, or an agent ask for, for this request; one entry a scope that covers it.
+pub(super) fn of(dissection: &Dissection, request: &Request) -> Vec<Grant> {
+    let Some(listing) = dissection.builtin.listing() else {
+        return Vec::new();
+    };
+    let scopes = listing.scopes().map(|(_, scope)| scope.name.as_str());
+    let matching = dissection.named(scopes);
+    let mut seen = HashSet::new();
+    listing
+        .scopes()
+        .filter(|(_, scope)| matching.matches(&scope.name, request) && seen.insert(&scope.name))
+        .map(|(service, scope)| {
+            let all: Vec<_> = scope
+                .permissions
+                .iter()
+                .map(|permission| permission.name.as_str())
+                .collect();
+            let schemas = dissection.named(all.iter().copied());
+            let covers = |name: &&str| schemas.matches(name, request);
+            let mut candidates: Vec<_> = all.iter().copied().filter(covers).collect();
+            breadth::sort(&mut candidates, &all, &schemas, dissection, request);
+            let mut candidates = candidates.into_iter();
+            let smallest = candidates.next().unwrap_or(EVERYTHING);
+            let named =
+                |permission: &&super::super::catalog::Permission| permission.name == smallest;
+            Grant {
+                service: service.name.clone(),
+                scope: scope.name.clone(),
+                permission: smallest.to_owned(),
+                description: scope
+                    .permissions
+                    .iter()
+                    .find(named)
+                    .and_then(|permission| permission.description.clone()),
+                wider: candidates.map(str::to_owned).collect(),
+                obstacle: obstacle(dissection, &scope.name, request),
+            }
+        })
+        .collect()
+}
+
+/// A grant joins the rule of the file itself that has the scope, or becomes its last rule.
+fn obstacle(dissection: &Dissection, scope: &str, request: &Request) -> Option<RulePlace> {
+    let decides = dissection.outlook(request)?.rule;
+    let is_own =
+        *decides.scope.name == *scope && dissection.is_root(&decides.path.display().to_string());
+    (!is_own).then(|| Dissection::place(decides))
+}

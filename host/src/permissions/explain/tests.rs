@@ -1,0 +1,490 @@
+//! Explanations of whole files: the steps, and advice that helps when it is followed.
+
+use std::fs;
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use url::Url;
+
+use super::mistakes::Change;
+use super::*;
+use crate::permissions::BuiltinSchemas;
+
+struct Sandbox(TempDir);
+
+impl Sandbox {
+    fn new(file: &Value) -> Self {
+        let sandbox = Self(TempDir::new().expect("a directory"));
+        sandbox.write(file);
+        sandbox
+    }
+
+    fn path(&self) -> PathBuf {
+        self.0.path().join("root.json")
+    }
+
+    fn write(&self, file: &Value) {
+        fs::write(self.path(), file.to_string()).expect("written");
+    }
+
+    async fn explain_with(&self, request: &Request, hooks: Hooks) -> Explanation {
+        let engine = Engine::new(BuiltinSchemas::standard());
+        engine.explain(&self.path(), request, hooks).await
+    }
+
+    async fn explain(&self, method: &str, url: &str) -> Explanation {
+        self.explain_with(&request(method, url), Hooks::Run).await
+    }
+}
+
+fn request(method: &str, url: &str) -> Request {
+    let url = Url::parse(url).expect("a URL");
+    Request::new(method, &url, std::iter::empty(), None, None)
+}
+
+fn path_schema(pattern: &str) -> Value {
+    json!({"properties": {"path": {"type": "string", "pattern": pattern}}, "required": ["path"]})
+}
+
+#[track_caller]
+fn only_advice(explanation: &Explanation, mistake: Mistake) -> &Advice {
+    assert_eq!(explanation.verdict, Answer::Deny, "{:?}", explanation.error);
+    match explanation.advice.as_slice() {
+        [advice] if advice.mistake == mistake => advice,
+        other => panic!("{other:#?}"),
+    }
+}
+
+/// Follows a change of the file.
+fn follow(file: &mut Value, change: &Change) {
+    match change {
+        Change::Schema {
+            schema,
+            place,
+            value,
+        } => {
+            let pointer = format!("/schemas/{schema}{}", place.trim_start_matches('#'));
+            *file.pointer_mut(&pointer).expect("the place exists") = value.clone();
+        }
+        Change::AddPermission { rule, permission } => {
+            let list = &mut file["rules"][rule.index][&rule.scope];
+            list.as_array_mut().expect("a list").push(json!(permission));
+        }
+        Change::MoveRule { rule, before } => {
+            let rules = file["rules"].as_array_mut().expect("a list");
+            let moved = rules.remove(rule.index);
+            rules.insert(before.index, moved);
+        }
+        Change::Grant { scope, permission } => {
+            let rules = file["rules"].as_array_mut().expect("a list");
+            match rules.iter_mut().find_map(|rule| rule.get_mut(scope)) {
+                Some(list) => list.as_array_mut().expect("a list").push(json!(permission)),
+                None => rules.push(json!({scope: [permission]})),
+            }
+        }
+        Change::Request { .. } => {}
+    }
+}
+
+/// Every change that is proposed lets the request through, each by itself.
+async fn check_changes(file: &Value, method: &str, url: &str, advice: &Advice) {
+    assert!(!advice.changes.is_empty(), "{advice:?}");
+    for change in &advice.changes {
+        let mut file = file.clone();
+        follow(&mut file, change);
+        let (mut method, mut url) = (method.to_owned(), Url::parse(url).expect("a URL"));
+        if let Change::Request { property, value } = change {
+            let value = value.as_str().expect("text");
+            match *property {
+                "method" => value.clone_into(&mut method),
+                "path" => url.set_path(value),
+                "protocol" => url.set_scheme(value).expect("a scheme"),
+                other => panic!("{other}"),
+            }
+        }
+        let explanation = Sandbox::new(&file).explain(&method, url.as_str()).await;
+        assert_eq!(explanation.verdict, Answer::Allow, "{change:?}");
+    }
+}
+
+#[tokio::test]
+async fn every_rule_is_told_with_the_reasons_for_which_it_does_not_decide() {
+    let sandbox = Sandbox::new(&json!({
+        "schemas": {"a": path_schema("^/a$"), "get": {"properties": {"method": {"enum": ["GET", "HEAD"]}}}},
+        "rules": [{"notion-api": []}, {"any": ["a", "get"]}, {"any": ["any"]}],
+    }));
+    let explanation = sandbox.explain("PUT", "https://example.com/b").await;
+    let outcomes: Vec<_> = explanation.rules.iter().map(|rule| rule.outcome).collect();
+    assert_eq!(
+        outcomes,
+        [
+            RuleOutcome::Passed,
+            RuleOutcome::Decides,
+            RuleOutcome::NotReachedButAllows
+        ]
+    );
+    let domain = &explanation.rules[0].reasons[0];
+    assert_eq!(
+        domain.to_string(),
+        "domain: \"example.com\" is not \"api.notion.com\""
+    );
+    assert_eq!(
+        (&*domain.schema, &*domain.place),
+        ("notion-api", "#/properties/domain/const")
+    );
+    let permissions = explanation.rules[1]
+        .permissions
+        .as_ref()
+        .expect("permissions");
+    let told: Vec<_> = permissions
+        .iter()
+        .map(|permission| {
+            format!(
+                "{}: {} {}",
+                permission.name, permission.matches, permission.reasons[0]
+            )
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "a: false path: \"/b\" does not match ^/a$",
+            "get: false method: \"PUT\" is not one of GET, HEAD"
+        ]
+    );
+    let rule = explanation.rule.expect("a rule");
+    assert_eq!((rule.index, &*rule.scope), (1, "any"));
+}
+
+#[tokio::test]
+async fn what_is_secret_by_its_name_is_nowhere_in_an_explanation() {
+    let sandbox = Sandbox::new(&json!({
+        "schemas": {"x": {"properties": {
+            "headers": {"properties": {"authorization": {"const": "x"}, "x-plain": {"const": "y"}}},
+            "queryParams": {"properties": {"api_key": {"const": "z"}}}}}},
+        "rules": [{"any": ["x"]}],
+    }));
+    let headers = [
+        "Authorization",
+        "Cookie",
+        "X-Latchkey-Gateway-Password",
+        "X-Api-Key",
+        "My-Token",
+    ];
+    let headers = headers.iter().map(|name| (*name, b"s3cret".as_slice()));
+    let url = Url::parse("https://example.com/?api_key=s3cret").expect("a URL");
+    let plain = [("x-plain", b"shown".as_slice())];
+    let request = Request::new("GET", &url, headers.chain(plain), None, None);
+    let explanation = sandbox.explain_with(&request, Hooks::Run).await;
+    let text = serde_json::to_string(&explanation).expect("JSON");
+    assert!(!text.contains("s3cret"), "{text}");
+    assert!(
+        text.contains("<hidden>") && text.contains("shown"),
+        "{text}"
+    );
+}
+
+#[tokio::test]
+async fn a_file_that_cannot_decide_is_explained_by_what_is_wrong_with_it() {
+    let sandbox = Sandbox::new(&json!({"rules": [{"any": ["nothing-known"]}]}));
+    let explanation = sandbox.explain("GET", "https://example.com/").await;
+    assert_eq!(explanation.verdict, Answer::Error);
+    let error = explanation.error.expect("an error");
+    assert!(error.contains("nothing-known"), "{error}");
+    sandbox.write(&json!({
+        "schemas": {"bad": path_schema("(")},
+        "rules": [{"notion-api": []}, {"bad": []}, {"any": ["any"]}],
+    }));
+    let explanation = sandbox.explain("GET", "https://example.com/").await;
+    assert_eq!(explanation.verdict, Answer::Error);
+    let outcomes: Vec<_> = explanation.rules.iter().map(|rule| rule.outcome).collect();
+    assert_eq!(
+        outcomes,
+        [
+            RuleOutcome::Passed,
+            RuleOutcome::Failed,
+            RuleOutcome::NotReachedButAllows
+        ]
+    );
+    assert!(explanation.advice.is_empty());
+}
+
+#[tokio::test]
+async fn hooks_are_told_one_by_one_and_left_out_on_demand() {
+    let file =
+        json!({"rules": [{"any": {"hooks": ["true", "false", "true"], "schemas": ["any"]}}]});
+    let sandbox = Sandbox::new(&file);
+    let outcomes = |explanation: &Explanation| {
+        let hooks = explanation.rules[0].hooks.iter();
+        hooks.map(|hook| hook.outcome).collect::<Vec<_>>()
+    };
+    let explanation = sandbox.explain("GET", "https://example.com/").await;
+    only_advice(&explanation, Mistake::Hook);
+    assert_eq!(
+        outcomes(&explanation),
+        [
+            HookOutcome::Passed,
+            HookOutcome::Denied,
+            HookOutcome::NotRun
+        ]
+    );
+    let get = request("GET", "https://example.com/");
+    let explanation = sandbox.explain_with(&get, Hooks::Skip).await;
+    assert_eq!(explanation.verdict, Answer::Error);
+    assert_eq!(outcomes(&explanation), [HookOutcome::NotRun; 3]);
+    // Where no permission matches, hooks that pass could not change that.
+    sandbox.write(&json!({"schemas": {"a": path_schema("^/a$")},
+        "rules": [{"any": {"hooks": ["true"], "schemas": ["a"]}}]}));
+    let explanation = sandbox.explain_with(&get, Hooks::Skip).await;
+    assert_eq!(explanation.verdict, Answer::Deny);
+}
+
+#[tokio::test]
+async fn an_earlier_rule_that_shadows_is_named_with_what_to_do_about_it() {
+    let url = "https://api.notion.com/v1/pages/1";
+    let file = json!({"rules": [{"notion-api": ["notion-write-all"]}, {"notion-api": ["notion-read-all"]}]});
+    let explanation = Sandbox::new(&file).explain("GET", url).await;
+    let shadowed = explanation
+        .advice
+        .iter()
+        .find(|advice| advice.mistake == Mistake::Shadowed);
+    let advice = shadowed.expect("advice");
+    assert!(
+        advice.sentence.contains("rule 1 (scope \"notion-api\")")
+            && advice
+                .sentence
+                .contains("add \"notion-read-all\" to rule 0"),
+        "{}",
+        advice.sentence
+    );
+    assert_eq!(advice.changes.len(), 2);
+    check_changes(&file, "GET", url, advice).await;
+
+    // A rule that lists nothing is there to deny.
+    let file = json!({"rules": [{"notion-api": []}, {"any": ["any"]}]});
+    let explanation = Sandbox::new(&file).explain("GET", url).await;
+    let advice = only_advice(&explanation, Mistake::Shadowed);
+    assert!(
+        advice.sentence.contains("is meant to deny"),
+        "{}",
+        advice.sentence
+    );
+    check_changes(&file, "GET", url, advice).await;
+}
+
+#[tokio::test]
+async fn another_percent_encoding_is_found_on_either_side() {
+    for (pattern, url) in [
+        ("^/a$", "https://example.com/%61"),
+        ("^/a%2fb$", "https://example.com/a%2Fb"),
+        ("^/a%2Fb$", "https://example.com/a%2fb"),
+        ("^/user%40host$", "https://example.com/user@host"),
+        ("^/a/b$", "https://example.com/a%2Fb"),
+        (
+            "^/caf\u{e9} au lait$",
+            "https://example.com/caf\u{e9} au lait",
+        ),
+        ("^/caf\u{e9}/[^/]+$", "https://example.com/caf\u{e9}/x"),
+    ] {
+        let file = json!({"schemas": {"x": path_schema(pattern)}, "rules": [{"any": ["x"]}]});
+        let explanation = Sandbox::new(&file).explain("GET", url).await;
+        let advice = only_advice(&explanation, Mistake::PercentEncoding);
+        assert!(
+            advice.sentence.contains("percent-encod"),
+            "{}",
+            advice.sentence
+        );
+        check_changes(&file, "GET", url, advice).await;
+    }
+}
+
+#[tokio::test]
+async fn a_slash_too_many_or_too_few_is_found() {
+    for (pattern, url) in [
+        ("^/a$", "https://example.com/a/"),
+        ("^/a/$", "https://example.com/a"),
+    ] {
+        let file = json!({"schemas": {"x": path_schema(pattern)}, "rules": [{"any": ["x"]}]});
+        let explanation = Sandbox::new(&file).explain("GET", url).await;
+        let advice = only_advice(&explanation, Mistake::TrailingSlash);
+        assert!(
+            advice
+                .sentence
+                .contains("put \"^/a/?$\" at #/properties/path/pattern"),
+            "{}",
+            advice.sentence
+        );
+        assert_eq!(advice.changes.len(), 2);
+        check_changes(&file, "GET", url, advice).await;
+    }
+}
+
+#[tokio::test]
+async fn other_methods_that_are_allowed_are_named() {
+    for methods in [json!({"enum": ["GET", "HEAD"]}), json!({"const": "GET"})] {
+        let file = json!({"schemas": {"x": {"properties": {"method": methods}}}, "rules": [{"any": ["x"]}]});
+        let url = "https://example.com/a";
+        let explanation = Sandbox::new(&file).explain("PUT", url).await;
+        let advice = only_advice(&explanation, Mistake::Method);
+        assert!(
+            advice.sentence.starts_with("PUT is not allowed here, GET"),
+            "{}",
+            advice.sentence
+        );
+        check_changes(&file, "PUT", url, advice).await;
+    }
+    let file = json!({"rules": [{"notion-api": ["notion-read-all"]}]});
+    let url = "https://api.notion.com/v1/pages/1";
+    let explanation = Sandbox::new(&file).explain("PATCH", url).await;
+    let advice = only_advice(&explanation, Mistake::Method);
+    assert!(
+        advice
+            .sentence
+            .contains("\"notion-write-pages\" under \"notion-api\""),
+        "{}",
+        advice.sentence
+    );
+    check_changes(&file, "PATCH", url, advice).await;
+}
+
+#[tokio::test]
+async fn a_missing_scope_is_looked_up_in_the_catalog() {
+    let file = json!({"rules": [{"slack-api": ["slack-read-all"]}]});
+    let url = "https://api.notion.com/v1/pages/1";
+    let explanation = Sandbox::new(&file).explain("GET", url).await;
+    let advice = only_advice(&explanation, Mistake::MissingScope);
+    assert!(
+        advice
+            .sentence
+            .contains("grant \"notion-read-pages\" under it"),
+        "{}",
+        advice.sentence
+    );
+    check_changes(&file, "GET", url, advice).await;
+
+    let explanation = Sandbox::new(&file)
+        .explain("GET", "http://api.notion.com/v1/pages/1")
+        .await;
+    let advice = only_advice(&explanation, Mistake::MissingScope);
+    assert!(
+        advice.sentence.contains("https only"),
+        "{}",
+        advice.sentence
+    );
+
+    let explanation = Sandbox::new(&file)
+        .explain("GET", "https://example.com/")
+        .await;
+    let advice = only_advice(&explanation, Mistake::MissingScope);
+    assert!(
+        advice.sentence.contains("{\"const\": \"example.com\"}"),
+        "{}",
+        advice.sentence
+    );
+}
+
+#[tokio::test]
+async fn a_permission_that_is_missing_from_the_rule_that_decides_is_named() {
+    let url = "https://api.notion.com/v1/pages/1";
+    let file = json!({"rules": [{"notion-api": []}]});
+    let explanation = Sandbox::new(&file).explain("GET", url).await;
+    let advice = only_advice(&explanation, Mistake::MissingPermission);
+    assert!(
+        advice
+            .sentence
+            .contains("grant \"notion-read-pages\" under \"notion-api\""),
+        "{}",
+        advice.sentence
+    );
+    check_changes(&file, "GET", url, advice).await;
+
+    // Under a scope of its own the grant would come too late.
+    let file = json!({"rules": [{"any": []}]});
+    let explanation = Sandbox::new(&file).explain("GET", url).await;
+    let obstacle = explanation.grants[0]
+        .obstacle
+        .as_ref()
+        .expect("a rule in the way");
+    assert_eq!(&*obstacle.scope, "any");
+    let advice = only_advice(&explanation, Mistake::MissingPermission);
+    check_changes(&file, "GET", url, advice).await;
+}
+
+#[tokio::test]
+async fn the_permission_that_allows_least_comes_first() {
+    let explanation = Sandbox::new(&json!({}))
+        .explain("GET", "https://slack.com/api/chat.getPermalink")
+        .await;
+    let [grant] = explanation.grants.as_slice() else {
+        panic!("{:?}", explanation.grants);
+    };
+    assert_eq!(&*grant.scope, "slack-api");
+    assert!(
+        grant.wider.contains(&"slack-read-all".to_owned()),
+        "{grant:?}"
+    );
+    assert_ne!(&*grant.permission, "slack-read-all");
+}
+
+#[tokio::test]
+async fn the_gateways_own_routes_are_explained_by_what_agents_have_and_can_ask_for() {
+    let baseline = Value::Object(crate::store::baseline::agent_baseline());
+    let agent = "agent-0123456789abcdef0123456789abcdef";
+    let cases = [
+        ("GET", "/permission-requests", "admin-jwt"),
+        ("POST", "/permissions/rules?path=x&rule_key=y", "admin-jwt"),
+        ("GET", "/elsewhere", "define a schema for GET /elsewhere"),
+        (
+            "PUT",
+            "/minds-api-proxy/api/v1/files/home/a%20b",
+            "WRITE access to \"/home/a b\"",
+        ),
+        (
+            "COPY",
+            "/minds-api-proxy/api/v1/files/home/a",
+            "COPY is never granted",
+        ),
+        (
+            "GET",
+            &format!("/minds-api-proxy/api/v1/agents/{agent}/x"),
+            "register-agent",
+        ),
+        (
+            "GET",
+            "/minds-api-proxy/api/v1/agents/me/x",
+            "names no agent",
+        ),
+    ];
+    for (method, target, expected) in cases {
+        let url = format!("{GATEWAY}{target}");
+        let explanation = Sandbox::new(&baseline).explain(method, &url).await;
+        assert_eq!(explanation.verdict, Answer::Deny);
+        let told = explanation
+            .advice
+            .iter()
+            .find(|advice| advice.mistake == Mistake::OwnRoute);
+        let sentence = &told.expect(target).sentence;
+        assert!(sentence.contains(expected), "{method} {target}: {sentence}");
+        assert!(explanation.grants.is_empty());
+    }
+
+    let mut file = baseline.clone();
+    file["rules"][1]["latchkey-self"]
+        .as_array_mut()
+        .expect("a list")
+        .remove(1);
+    let url = format!("{GATEWAY}/permissions/self");
+    let explanation = Sandbox::new(&file).explain("GET", &url).await;
+    let advice = only_advice(&explanation, Mistake::OwnRoute);
+    check_changes(&file, "GET", &url, advice).await;
+    let explanation = Sandbox::new(&json!({})).explain("GET", &url).await;
+    let advice = only_advice(&explanation, Mistake::OwnRoute);
+    assert!(
+        advice.sentence.contains("create-agent-env"),
+        "{}",
+        advice.sentence
+    );
+}
+
+const GATEWAY: &str = crate::permissions::GATEWAY_ORIGIN;
