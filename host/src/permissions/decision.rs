@@ -201,6 +201,22 @@ impl Ruleset {
         }
     }
 
+    /// Fails where the rule that decides would run a hook.
+    pub(super) fn refuse_hooks(&self, request: &Request) -> Result<(), CheckError> {
+        let Some(rule) = self.rule_for(request)? else {
+            return Ok(());
+        };
+        match rule.hooks.first() {
+            None => Ok(()),
+            Some(hook) => Err(CheckError::Hook {
+                path: rule.path.to_path_buf(),
+                index: rule.index,
+                hook: hook.clone(),
+                problem: "was not run: hooks are switched off".to_owned(),
+            }),
+        }
+    }
+
     pub(super) async fn judge(&self, request: &Request) -> Result<Verdict, CheckError> {
         let Some(rule) = self.rule_for(request)? else {
             return Ok(Verdict::without_rule());

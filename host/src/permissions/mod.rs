@@ -7,6 +7,7 @@
 
 mod builtin;
 mod cache;
+pub mod cases;
 pub mod catalog;
 mod config;
 mod decision;
@@ -40,6 +41,7 @@ pub use schema::{Fault, Mismatch};
 pub struct Engine {
     builtin: BuiltinSchemas,
     cache: Arc<Cache>,
+    runs_hooks: bool,
 }
 
 impl Engine {
@@ -48,6 +50,16 @@ impl Engine {
         Self {
             builtin: builtin.clone(),
             cache: Arc::new(Cache::new(builtin)),
+            runs_hooks: true,
+        }
+    }
+
+    /// The same engine, but a rule with hooks has no answer: whatever comes to it is a [`CheckError::Hook`].
+    #[must_use]
+    pub fn without_hooks(self) -> Self {
+        Self {
+            runs_hooks: false,
+            ..self
         }
     }
 
@@ -78,6 +90,9 @@ impl Engine {
                 loaded.map_err(|error| CheckError::Interrupted(error.to_string()))??
             }
         };
+        if !self.runs_hooks {
+            rules.refuse_hooks(request)?;
+        }
         rules.judge(request).await
     }
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use end_to_end::{Home, Outcome};
+use end_to_end::{Home, Outcome, mode};
 use serde_json::{Value, json};
 
 const HOST: &str = "host-0123456789abcdef0123456789abcdef";
@@ -155,15 +155,12 @@ fn a_file_that_cannot_be_used_is_an_error_for_each_request() {
 #[test]
 fn hooks_have_their_say() {
     let home = Home::new();
-    home.write(
+    let hook = home.write(
         "hook",
         "#!/bin/sh\ngrep -q '\"path\":\"/yes\"' \"$1\"\n",
         0o700,
     );
-    assert_eq!(
-        fs::metadata(hook).unwrap().permissions().mode() & 0o777,
-        0o700
-    );
+    assert_eq!(mode(&hook), 0o700);
     let file = home.permissions_file(
         "policy.json",
         &json!({"rules": [{"any": {"hooks": ["./hook"]}}]}),

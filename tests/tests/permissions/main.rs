@@ -8,6 +8,7 @@
     reason = "tests fail by panicking"
 )]
 
+mod cases;
 mod check;
 mod denials;
 mod observe;

@@ -190,7 +190,8 @@ fn word(decision: Decision) -> &'static str {
     }
 }
 
-fn reason(verdict: &Verdict) -> String {
+/// What a verdict rests on, for people.
+pub(super) fn reason(verdict: &Verdict) -> String {
     let Some(rule) = &verdict.rule else {
         return "no rule's scope matches".to_owned();
     };
