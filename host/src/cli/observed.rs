@@ -1,8 +1,13 @@
 //! What every command that shows a host's permissions says first while they are not enforced.
 
+use std::path::Path;
+
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use super::environment::Environment;
+use super::options::Options;
+use super::settings::Settings;
 use super::times::ago;
 use crate::store::ids::HostId;
 use crate::store::observe::{self, Observation};
@@ -35,6 +40,18 @@ pub(super) fn notices(directory: &LatchkeyDirectory, now: Timestamp) -> Vec<Stri
             Err(error) => Some(printable(&error.to_string())),
         })
         .collect()
+}
+
+/// The line about the host whose permissions file this is; none for a file of no host, or where the directory cannot be told.
+pub(super) fn notice_for_file(
+    file: &Path,
+    options: &Options,
+    environment: &Environment,
+) -> Option<String> {
+    let settings = Settings::resolve(options, environment).ok()?;
+    let directory = LatchkeyDirectory::new(&settings.directory).ok()?;
+    let host = observe::host_of(&directory, file)?;
+    notice(&directory, &host, Timestamp::now())
 }
 
 /// The hosts in observe mode, for programs.

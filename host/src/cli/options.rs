@@ -17,7 +17,7 @@ pub(super) struct Options {
     #[arg(long, global = true, value_name = "FILE")]
     pub latchkey_binary: Option<PathBuf>,
 
-    /// human, json or jsonl: what status prints; the other commands have one format each
+    /// human, json or jsonl: what the commands print that show something; the others have one format each
     #[arg(long, global = true, value_name = "FORMAT", default_value = "human", help_heading = COMMON, hide_short_help = true)]
     format: String,
 

@@ -15,6 +15,14 @@ pub(super) fn line(text: &str) -> Result<(), Failure> {
     bytes(format!("{text}\n").as_bytes())
 }
 
+/// Something that must be known beside the result, if there is such a thing: a line on stderr.
+pub(super) fn notice(text: Option<String>) {
+    if let Some(text) = text {
+        // Without a stderr there is nobody to tell.
+        let _ = writeln!(io::stderr().lock(), "{text}");
+    }
+}
+
 /// Text that brings its own line ends.
 pub(super) fn text(text: &str) -> Result<(), Failure> {
     bytes(text.as_bytes())

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::super::environment::Environment;
 use super::super::failure::Failure;
+use super::super::observed;
 use super::super::options::Options;
 use super::super::output;
 use super::engine::{block_on, engine};
@@ -49,7 +50,10 @@ fn check(
     options: &Options,
     environment: &Environment,
 ) -> Result<(), Failure> {
-    let judge = Judge::new(arguments.subject.path(options, environment)?, environment);
+    let judge = Judge::new(
+        arguments.subject.path(options, environment)?,
+        engine(options, environment)?,
+    );
     if let Some(requests) = &arguments.requests {
         let requests = read_lines(requests, environment)?;
         return block_on(check_all(requests, &judge, options))?;
@@ -103,9 +107,9 @@ struct Judge {
 }
 
 impl Judge {
-    fn new(file: PathBuf, environment: &Environment) -> Self {
+    fn new(file: PathBuf, engine: Engine) -> Self {
         Self {
-            engine: engine(environment),
+            engine,
             is_missing: !file.exists(),
             file,
         }
