@@ -6,6 +6,7 @@
 //! Nothing here starts an asynchronous runtime except `forward`, `gateway`, `permissions` and `supervisor`, so that the small commands take milliseconds.
 
 mod admin_jwt;
+mod catalog;
 mod completions;
 mod create_agent_env;
 mod create_jwt;
@@ -68,6 +69,7 @@ enum Command {
     Gateway(gateway::Arguments),
     Status(status::Arguments),
     Supervisor(supervisor::Arguments),
+    Catalog(catalog::Arguments),
     /// Print a completion script for a shell
     Completions(completions::Arguments),
     /// Print a manual page
@@ -117,6 +119,7 @@ fn run(program: &'static str, arguments: &[OsString], words: &[OsString]) -> Res
         Command::Status(arguments) => status::run(&arguments, options, &environment),
         Command::Supervisor(arguments) => supervisor::run(&arguments, options, &environment),
         Command::Gateway(arguments) => gateway::run(arguments, options, &environment),
+        Command::Catalog(arguments) => catalog::run(&arguments, options, &environment),
         Command::Completions(arguments) => completions::run(&arguments),
         Command::Man(arguments) => man::run(&arguments),
     }

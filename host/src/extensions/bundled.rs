@@ -119,9 +119,9 @@ pub(super) fn grants_of(name: &str, sha256: &str, settings: &Settings) -> Option
     (super::component::sha256(bundled.component) == sha256).then(|| (bundled.grants)(settings))
 }
 
-/// Writes the bundled components and the catalog into `directory`, durably, where they are not there already.
+/// Writes the bundled components and what clients see of `catalog` into `directory`, durably, where they are not there already.
 /// Blocking. `directory` is created when missing (0700).
-pub(crate) fn install(directory: &Path) -> Result<(), StorageError> {
+pub(crate) fn install(directory: &Path, catalog: &Catalog) -> Result<(), StorageError> {
     durable::create_dir_all(directory)?;
     durable::sweep_temporary_files(directory)?;
     for bundled in &BUNDLED {
@@ -132,7 +132,7 @@ pub(crate) fn install(directory: &Path) -> Result<(), StorageError> {
     }
     install_file(
         &directory.join(CATALOG_FILE),
-        Catalog::builtin().listing().to_json().as_bytes(),
+        catalog.listing().to_json().as_bytes(),
     )
 }
 

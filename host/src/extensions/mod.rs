@@ -36,6 +36,7 @@ pub use self::threads::{ServingHandles, ServingThreads};
 pub use self::trailers::is_permitted_trailer;
 use self::workers::{Placement, RouteKinds, Workers};
 use crate::permissions::Engine;
+use crate::permissions::catalog::Catalog;
 use crate::store::boundary::RelativeBoundary;
 use crate::store::durable::StorageError;
 
@@ -52,6 +53,8 @@ pub struct Settings {
     pub minds_api_limits: UpstreamLimits,
     /// Where requests are served.
     pub threads: ServingHandles,
+    /// What clients may ask for.
+    pub catalog: Catalog,
 }
 
 /// Why no extension can be served at all.
@@ -118,8 +121,9 @@ impl Extensions {
         let catalog = directory.join(bundled::CATALOG_FILE);
         let setup = {
             let (directory, cache) = (directory.clone(), settings.compile_cache.clone());
+            let services = settings.catalog.clone();
             tokio::task::spawn_blocking(move || {
-                bundled::install(&directory)?;
+                bundled::install(&directory, &services)?;
                 let components = component_files(&directory)?;
                 Ok::<_, LoadError>((Arc::new(Runtime::new(&cache)?), components))
             })

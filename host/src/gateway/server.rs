@@ -19,6 +19,7 @@ use super::denials::Denials;
 use super::dispatch::Dispatcher;
 use super::listener::{self, BindError};
 use crate::extensions::{self, Extensions, LoadError, ServingHandles};
+use crate::permissions::catalog::{Catalog, UnusableImport};
 use crate::permissions::{BuiltinSchemas, Engine};
 use crate::store::paths::{DirectoryError, LatchkeyDirectory};
 
@@ -41,6 +42,8 @@ pub enum GatewayError {
     Bind(#[from] BindError),
     #[error(transparent)]
     Extensions(#[from] LoadError),
+    #[error(transparent)]
+    Catalog(#[from] UnusableImport),
 }
 
 /// A gateway that listens and is ready to serve.
@@ -57,12 +60,13 @@ impl Gateway {
     /// Binds, then loads and starts the extensions. When it returns, connections are already accepted into the backlog.
     ///
     /// # Errors
-    /// When no address can be bound, or the extensions directory cannot be used.
+    /// When no address can be bound, or the extensions directory or an imported catalog cannot be used.
     pub async fn start(settings: Settings, threads: ServingHandles) -> Result<Self, GatewayError> {
         let latchkey_directory = LatchkeyDirectory::new(&settings.latchkey_directory)?;
         let listeners = listener::listen(settings.listen).await?;
+        let catalog = catalog(&latchkey_directory).await?;
         let builtin = if settings.builtin_schemas {
-            BuiltinSchemas::standard()
+            BuiltinSchemas::of(catalog.clone())
         } else {
             BuiltinSchemas::none()
         };
@@ -73,6 +77,7 @@ impl Gateway {
             permissions_root: settings.permissions_root,
             minds_api_limits: settings.minds_api_limits,
             threads: threads.clone(),
+            catalog,
         };
         let extensions = Arc::new(Extensions::load(extensions, Arc::clone(&engine)).await?);
         let authentication = Authentication::new(
@@ -194,6 +199,20 @@ async fn report(denials: &Arc<Denials>) {
     let denials = Arc::clone(denials);
     // It fails only if it panics, which is logged, and the next one is near.
     let _ = tokio::task::spawn_blocking(move || denials.report()).await;
+}
+
+/// The catalog in use, which the log names: what permissions mean depends on it.
+async fn catalog(directory: &LatchkeyDirectory) -> Result<Catalog, UnusableImport> {
+    let directory = directory.clone();
+    let catalog = match tokio::task::spawn_blocking(move || Catalog::in_use(&directory)).await {
+        Ok(catalog) => catalog?,
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    };
+    match catalog.origin() {
+        Some(origin) => tracing::info!("the service catalog is {origin}"),
+        None => tracing::info!("the service catalog is the built-in one"),
+    }
+    Ok(catalog)
 }
 
 /// Out of file descriptors or memory, as against a client that left before it was accepted.

@@ -77,7 +77,7 @@ fn explain(
     } else {
         Hooks::Run
     };
-    let engine = engine(environment);
+    let engine = engine(options, environment)?;
     let mut explanation = block_on(engine.explain(&question.file, &question.request, hooks))?;
     if !question.file.exists() {
         explanation.verdict = Answer::Error;

@@ -75,7 +75,7 @@ fn test(
             )));
         }
     }
-    let mut engine = engine(environment);
+    let mut engine = engine(options, environment)?;
     if arguments.no_hooks {
         engine = engine.without_hooks();
     }

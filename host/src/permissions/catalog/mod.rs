@@ -25,6 +25,7 @@ mod validation;
 mod words;
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::{Arc, LazyLock};
 
 use serde_json::Value;
@@ -92,5 +93,14 @@ impl Catalog {
     /// Where it was imported from; none for the one that this program carries.
     pub fn origin(&self) -> Option<&Origin> {
         self.0.origin.as_ref()
+    }
+}
+
+impl fmt::Debug for Catalog {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Catalog")
+            .field("origin", &self.0.origin)
+            .finish_non_exhaustive()
     }
 }
