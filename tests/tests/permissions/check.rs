@@ -156,7 +156,7 @@ fn a_file_that_cannot_be_used_is_an_error_for_each_request() {
 fn hooks_have_their_say() {
     let home = Home::new();
     let hook = home.write(
-        "hook",
+        "latchkey/mngr_latchkey/hook",
         "#!/bin/sh\ngrep -q '\"path\":\"/yes\"' \"$1\"\n",
         0o700,
     );
@@ -185,8 +185,14 @@ fn the_file_of_a_host_and_that_of_an_agent_are_found() {
         .arguments(own)
         .run()
         .expect_success();
-    let of_host = ["permissions", "check", "--host-id", HOST];
-    home.command(of_host).arguments(own).run().expect_code(2);
+    let of_host = || {
+        home.cli(
+            ["permissions", "check", "--host-id", HOST]
+                .into_iter()
+                .chain(own),
+        )
+    };
+    of_host().expect_code(2);
     home.cli([
         "link-permissions",
         "--host-id",
@@ -195,7 +201,7 @@ fn the_file_of_a_host_and_that_of_an_agent_are_found() {
         &handle,
     ])
     .expect_success();
-    home.command(of_host).arguments(own).run().expect_success();
+    of_host().expect_success();
 }
 
 #[test]
