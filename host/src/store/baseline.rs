@@ -137,6 +137,20 @@ fn allowed_agents(config: &mut Map<String, Value>) -> Result<&mut Vec<Value>, Re
         .ok_or(RegisterError::Shape("properties.path.not.anyOf"))
 }
 
+/// The agents that a file lets through to their own part, each with the JSON pointer of its entry.
+pub fn registered_agents(config: &Map<String, Value>) -> Vec<(String, &str)> {
+    let path = format!("/{UNAUTHORIZED}/properties/path/not/anyOf");
+    let allowed = config
+        .get("schemas")
+        .and_then(|schemas| schemas.pointer(&path)?.as_array());
+    let entries = allowed.into_iter().flatten().enumerate();
+    entries
+        .filter_map(|(index, entry)| {
+            Some((format!("/schemas{path}/{index}"), registered_agent(entry)?))
+        })
+        .collect()
+}
+
 /// The agent that an entry exempts; none for an entry that registering never wrote.
 fn registered_agent(entry: &Value) -> Option<&str> {
     let entry = entry.as_object().filter(|entry| entry.len() == 1)?;
@@ -182,6 +196,9 @@ mod tests {
             *allowed(&config),
             json!([{"pattern": pattern("1")}, {"pattern": pattern("2")}])
         );
+        let registered = registered_agents(&config).into_iter();
+        let registered: Vec<_> = registered.map(|(_, agent)| agent).collect();
+        assert_eq!(registered, [agent('1').as_str(), agent('2').as_str()]);
     }
 
     #[test]
