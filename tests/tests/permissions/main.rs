@@ -11,4 +11,5 @@
 mod cases;
 mod check;
 mod denials;
+mod explain;
 mod observe;

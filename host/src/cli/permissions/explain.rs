@@ -4,13 +4,14 @@ mod commands;
 mod recorded;
 mod rendering;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use serde_json::{Value, json};
 
 use super::super::environment::Environment;
 use super::super::failure::Failure;
+use super::super::observed;
 use super::super::options::Options;
 use super::super::output;
 use super::super::settings::Settings;
@@ -20,7 +21,7 @@ use super::subject::Subject;
 use crate::gateway::denials;
 use crate::permissions::Request;
 use crate::permissions::explain::{Answer, Explanation, Hooks};
-use crate::store::ids::HostId;
+use crate::store::observe;
 use crate::store::paths::LatchkeyDirectory;
 use commands::Commands;
 use recorded::Recorded;
@@ -62,7 +63,6 @@ pub(super) fn run(
 struct Question {
     request: Request,
     file: PathBuf,
-    host: Option<HostId>,
     recorded: Option<Recorded>,
 }
 
@@ -71,7 +71,11 @@ fn explain(
     options: &Options,
     environment: &Environment,
 ) -> Result<(), Failure> {
-    let question = question(arguments, options, environment)?;
+    let settings = Settings::resolve(options, environment)?;
+    let directory = LatchkeyDirectory::new(&settings.directory).map_err(Failure::failed)?;
+    let subject = arguments.subject.is_given();
+    let file = subject.then(|| arguments.subject.path(options, environment));
+    let question = Question::of(arguments, file.transpose()?, &directory)?;
     let hooks = if arguments.no_hooks {
         Hooks::Skip
     } else {
@@ -85,18 +89,27 @@ fn explain(
             "there is no permissions file at {}",
             question.file.display()
         ));
+        explanation.advice.clear();
+        explanation.grants.clear();
     }
-    let commands = Commands::of(&explanation, question.host.as_ref());
+    let host = observe::host_of(&directory, &question.file);
+    let commands = Commands::of(&explanation, host.as_ref());
+    let recorded = question.recorded.as_ref();
+    output::notice(observed::notice_for_file(
+        &question.file,
+        options,
+        environment,
+    ));
     if options.is_json() {
-        output::json_line(&as_json(
+        output::json_line(&as_json(&explanation, &commands, recorded)?)?;
+    } else {
+        let is_whole = options.verbose > 0;
+        output::text(&rendering::text(
             &explanation,
             &commands,
-            question.recorded.as_ref(),
-        )?)?;
-    } else {
-        let recorded = question.recorded.as_ref();
-        let text = rendering::text(&explanation, &commands, recorded, options.verbose > 0);
-        output::text(&text)?;
+            recorded,
+            is_whole,
+        ))?;
     }
     match explanation.verdict {
         Answer::Allow => Ok(()),
@@ -105,56 +118,37 @@ fn explain(
     }
 }
 
-fn question(
-    arguments: &Arguments,
-    options: &Options,
-    environment: &Environment,
-) -> Result<Question, Failure> {
-    let subject = arguments.subject.is_given();
-    let file = || arguments.subject.path(options, environment);
-    if let Some(id) = &arguments.request_id {
-        let settings = Settings::resolve(options, environment)?;
-        let directory = LatchkeyDirectory::new(&settings.directory).map_err(Failure::failed)?;
-        let denial = denials::find(&directory.events_log(), id).map_err(Failure::failed)?;
-        let request = denial.request.restored().ok_or_else(|| {
-            Failure::failed(format_args!(
-                "the record of {id} in the log is not of a request"
-            ))
-        })?;
-        return Ok(Question {
-            request,
-            file: if subject {
-                file()?
-            } else {
-                denial.permissions.clone()
-            },
-            host: denial.host.clone(),
-            recorded: Some(Recorded::new(denial)),
-        });
+impl Question {
+    /// `file` is the one that was named, if one was.
+    fn of(
+        arguments: &Arguments,
+        file: Option<PathBuf>,
+        directory: &LatchkeyDirectory,
+    ) -> Result<Self, Failure> {
+        if let Some(id) = &arguments.request_id {
+            let denial = denials::find(&directory.events_log(), id).map_err(Failure::failed)?;
+            let request = denial.request.restored().ok_or_else(|| {
+                Failure::failed(format_args!(
+                    "the record of {id} in the log is not of a request"
+                ))
+            })?;
+            return Ok(Self {
+                request,
+                file: file.unwrap_or_else(|| denial.permissions.clone()),
+                recorded: Some(Recorded::new(denial)),
+            });
+        }
+        let described = arguments.request.described()?;
+        // Without an id the parser has seen to it that a file is named.
+        let (Some(described), Some(file)) = (described, file) else {
+            return Err(Failure::usage("Missing option '--url'."));
+        };
+        Ok(Self {
+            request: described.request().map_err(Failure::failed)?,
+            file,
+            recorded: None,
+        })
     }
-    let file = file()?;
-    let Some(described) = arguments.request.described()? else {
-        return Err(Failure::usage("Missing option '--url'."));
-    };
-    let named = arguments.subject.host_id();
-    Ok(Question {
-        request: described.request().map_err(Failure::failed)?,
-        host: named
-            .and_then(|id| HostId::parse(id).ok())
-            .or_else(|| host_of(&file)),
-        file,
-        recorded: None,
-    })
-}
-
-/// The host whose permissions file this is, or leads to, by the name of its directory.
-fn host_of(file: &Path) -> Option<HostId> {
-    let file = file.canonicalize().ok()?;
-    let directory = file.parent()?;
-    let is_hosts = directory.parent()?.file_name()? == "hosts";
-    HostId::parse(directory.file_name()?.to_str()?)
-        .ok()
-        .filter(|_| is_hosts)
 }
 
 fn as_json(

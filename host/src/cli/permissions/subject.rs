@@ -34,11 +34,6 @@ impl Subject {
         self.file.is_some() || self.host_id.is_some() || self.agent_env.is_some()
     }
 
-    /// The host, where it was named.
-    pub(super) fn host_id(&self) -> Option<&str> {
-        self.host_id.as_deref()
-    }
-
     /// The permissions file, absolute. It need not exist.
     pub(super) fn path(
         &self,

@@ -15,6 +15,8 @@ mod sentence;
 mod tests;
 mod walk;
 
+use std::fmt;
+
 use serde::Serialize;
 use serde_json::Value;
 
@@ -25,7 +27,7 @@ use super::origins::Origins;
 use walk::{Part, Walk};
 
 /// One thing that keeps a request from matching. Displayed, it is a sentence without its schema's name and place.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Clone, PartialEq, Serialize)]
 pub struct Mismatch {
     /// Where in the request, as a JSON pointer; empty for the request itself.
     pub at: String,
@@ -43,6 +45,19 @@ pub struct Mismatch {
     /// For `anyOf` and `oneOf`: why each of the branches does not match.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub alternatives: Vec<Vec<Mismatch>>,
+}
+
+/// What the request holds is not for logs.
+impl fmt::Debug for Mismatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Mismatch")
+            .field("at", &self.at)
+            .field("schema", &self.schema)
+            .field("place", &self.place)
+            .field("keyword", &self.keyword)
+            .field("alternatives", &self.alternatives)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Compiled schemas, with what is needed to explain their answers.
