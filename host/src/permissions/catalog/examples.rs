@@ -41,6 +41,10 @@ impl Example {
         self.method_and_url().1
     }
 
+    pub fn is_post(&self) -> bool {
+        self.method_and_url().0 == "POST"
+    }
+
     /// The same request with another method.
     pub fn with_method(&self, method: &str) -> Self {
         Self {

@@ -1,10 +1,12 @@
 //! Holds every written schema to its own examples and to what its name promises.
 
+use std::collections::HashSet;
+
 use serde_json::Value;
 
 use super::Catalog;
 use super::examples::{Entry, scopes, services};
-use super::source::{for_each_object, is_read, is_write, listing, schemas};
+use super::source::{Example, for_each_object, is_read, is_write, listing, schemas};
 
 fn permissions() -> impl Iterator<Item = Entry> {
     scopes().flat_map(|(_, permissions)| permissions)
@@ -80,31 +82,75 @@ fn a_permission_grants_nothing_on_another_host_or_over_clear_text() {
     }
 }
 
-/// Holds that what any permission of one kind allows, the one for all of that kind allows, and none of the other kind does.
-fn assert_kept_apart(is_kind: fn(&str) -> bool, all: &str, is_other_kind: fn(&str) -> bool) {
+/// The examples of what a scope's permissions of one kind allow.
+fn examples(permissions: &[Entry], is_kind: fn(&str) -> bool) -> impl Iterator<Item = &Example> {
+    permissions
+        .iter()
+        .filter(move |permission| is_kind(&permission.name))
+        .flat_map(|permission| &permission.examples.allow)
+}
+
+/// Holds that the permission for all of a kind allows what any permission of that kind does.
+fn assert_all_allows(all: &str, is_kind: fn(&str) -> bool) {
     for (_, permissions) in scopes() {
-        let of_kind = permissions.iter().filter(|one| is_kind(&one.name));
-        for example in of_kind.flat_map(|one| &one.examples.allow) {
-            for other in &permissions {
-                if other.name.ends_with(all) {
-                    assert!(other.allows(example), "{} must allow {example}", other.name);
-                }
-                if is_other_kind(&other.name) {
-                    assert!(!other.allows(example), "{} allows {example}", other.name);
-                }
+        for example in examples(&permissions, is_kind) {
+            for permission in permissions.iter().filter(|one| one.name.ends_with(all)) {
+                assert!(
+                    permission.allows(example),
+                    "{} must allow {example}",
+                    permission.name
+                );
             }
         }
     }
 }
 
-#[test]
-fn what_any_permission_reads_read_all_reads_and_no_write_permission_matches() {
-    assert_kept_apart(is_read, "-read-all", is_write);
+/// Holds that no permission of a kind allows any of the examples.
+fn assert_none_allows<'a>(
+    permissions: &[Entry],
+    is_kind: fn(&str) -> bool,
+    examples: impl Iterator<Item = &'a Example>,
+) {
+    for example in examples {
+        for permission in permissions.iter().filter(|one| is_kind(&one.name)) {
+            assert!(
+                !permission.allows(example),
+                "{} allows {example}",
+                permission.name
+            );
+        }
+    }
 }
 
 #[test]
-fn what_any_permission_writes_write_all_writes_and_no_read_permission_matches() {
-    assert_kept_apart(is_write, "-write-all", is_read);
+fn what_any_permission_reads_read_all_reads() {
+    assert_all_allows("-read-all", is_read);
+}
+
+#[test]
+fn what_any_permission_writes_write_all_writes() {
+    assert_all_allows("-write-all", is_write);
+}
+
+#[test]
+fn no_write_permission_matches_a_read_unless_it_is_a_question_by_post() {
+    for (_, permissions) in scopes() {
+        let reads = examples(&permissions, is_read).filter(|example| !example.is_post());
+        assert_none_allows(&permissions, is_write, reads);
+    }
+}
+
+#[test]
+fn no_read_permission_matches_a_write_unless_it_is_a_question_that_a_read_shows() {
+    for (_, permissions) in scopes() {
+        let questions: HashSet<_> = examples(&permissions, is_read)
+            .filter(|example| example.is_post())
+            .map(ToString::to_string)
+            .collect();
+        let writes = examples(&permissions, is_write)
+            .filter(|example| !questions.contains(&example.to_string()));
+        assert_none_allows(&permissions, is_read, writes);
+    }
 }
 
 #[test]
