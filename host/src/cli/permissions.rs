@@ -24,7 +24,6 @@ pub(super) struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     Check(check::Arguments),
-    Test(test::Arguments),
     Explain(explain::Arguments),
     Test(test::Arguments),
     Observe(observe::Arguments),
@@ -37,7 +36,6 @@ pub(super) fn run(
 ) -> Result<(), Failure> {
     match arguments.command {
         Command::Check(arguments) => check::run(&arguments, options, environment),
-        Command::Test(arguments) => test::run(&arguments, options, environment),
         Command::Explain(arguments) => explain::run(&arguments, options, environment),
         Command::Test(arguments) => test::run(&arguments, options, environment),
         Command::Observe(arguments) => observe::run(&arguments, options, environment),
