@@ -93,9 +93,8 @@ impl LogFile {
     pub(super) fn rotated(path: PathBuf, rotation: Rotation, complaints: Complaints) -> Self {
         rotation.prune(&path);
         let mut log = Self::new(path, Some(rotation), complaints);
-        match log.opened() {
-            Ok(open) => log.open = Some(open),
-            Err(error) => log.complain(error),
+        if let Err(error) = log.opened() {
+            log.complain(error);
         }
         log
     }
@@ -233,6 +232,13 @@ impl Destination for LogFile {
         let mut line = Vec::new();
         super::losses(count, "the disk was too slow").write_line(&mut line);
         self.append_or_count(&line, count);
+    }
+
+    fn end(&mut self) {
+        // A directory that belongs to the program can be unmounted, or made read-only, while nothing happens.
+        if self.rotation.is_some() {
+            self.open = None;
+        }
     }
 }
 

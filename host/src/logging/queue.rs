@@ -24,6 +24,9 @@ pub(super) trait Destination: Send + 'static {
 
     /// `count` lines came after those taken last, and were dropped for want of room.
     fn dropped(&mut self, count: u64);
+
+    /// No more lines are there for now.
+    fn end(&mut self) {}
 }
 
 pub(super) struct Queue {
@@ -111,6 +114,7 @@ impl Queue {
             if dropped > 0 {
                 destination.dropped(dropped);
             }
+            destination.end();
             batch.clear();
             batch.shrink_to(KEPT);
         }

@@ -277,3 +277,17 @@ fn a_part_of_a_line_is_taken_back_and_what_others_wrote_is_not() {
         assert_eq!(left, expected);
     }
 }
+
+#[test]
+fn a_rotated_file_is_closed_while_there_is_nothing_to_write() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("events.jsonl");
+    let mut log = LogFile::rotated(path.clone(), LARGE, silent());
+    assert!(path.exists() && log.open.is_none());
+    for line in ["one", "two"] {
+        write(&mut log, &[line]);
+        log.end();
+        assert!(log.open.is_none());
+    }
+    assert_eq!(lines(&path), ["one", "two"]);
+}
