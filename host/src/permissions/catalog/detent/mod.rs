@@ -150,7 +150,7 @@ impl Import {
             origin: Origin {
                 path: package.path.to_string_lossy().into_owned(),
                 version: package.version.clone(),
-                imported_at: Timestamp::now().to_string(),
+                imported_at: now(),
                 counts,
             },
             listing,
@@ -171,6 +171,14 @@ impl Import {
     pub fn save(self, directory: &LatchkeyDirectory) -> Result<(), StorageError> {
         imported::save(directory, self.origin, &self.listing, self.schemas)
     }
+}
+
+/// To the second: it is for people.
+fn now() -> String {
+    let now = Timestamp::now();
+    Timestamp::from_second(now.as_second())
+        .unwrap_or(now)
+        .to_string()
 }
 
 fn check_names(package: &Package) -> Result<(), ImportError> {
