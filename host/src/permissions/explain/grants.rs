@@ -5,9 +5,10 @@ use std::collections::HashSet;
 use serde::Serialize;
 
 use super::super::Request;
-use super::RulePlace;
-use super::breadth;
+use super::super::catalog::Permission;
 use super::dissection::Dissection;
+use super::request::text;
+use super::{RulePlace, breadth};
 
 /// The name that lets everything under a scope through.
 pub(super) const EVERYTHING: &str = "any";
@@ -41,33 +42,56 @@ pub(super) fn of(dissection: &Dissection, request: &Request) -> Vec<Grant> {
         .scopes()
         .filter(|(_, scope)| matching.matches(&scope.name, request) && seen.insert(&scope.name))
         .map(|(service, scope)| {
-            let all: Vec<_> = scope
-                .permissions
-                .iter()
-                .map(|permission| permission.name.as_str())
-                .collect();
-            let schemas = dissection.named(all.iter().copied());
-            let covers = |name: &&str| schemas.matches(name, request);
-            let mut candidates: Vec<_> = all.iter().copied().filter(covers).collect();
-            breadth::sort(&mut candidates, &all, &schemas, dissection, request);
-            let mut candidates = candidates.into_iter();
-            let smallest = candidates.next().unwrap_or(EVERYTHING);
-            let named =
-                |permission: &&super::super::catalog::Permission| permission.name == smallest;
+            // Services may share a scope, and then have its permissions together.
+            let shared = listing
+                .scopes()
+                .filter(|(_, other)| other.name == scope.name);
+            let permissions: Vec<_> = shared.flat_map(|(_, scope)| &scope.permissions).collect();
+            let (permission, wider) = covering(dissection, request, &permissions);
+            let described = permissions.iter().find(|known| known.name == permission);
             Grant {
                 service: service.name.clone(),
                 scope: scope.name.clone(),
-                permission: smallest.to_owned(),
-                description: scope
-                    .permissions
-                    .iter()
-                    .find(named)
-                    .and_then(|permission| permission.description.clone()),
-                wider: candidates.map(str::to_owned).collect(),
+                description: match described {
+                    Some(permission) => permission.description.clone(),
+                    None => Some(everything(request, permissions.is_empty())),
+                },
+                permission,
+                wider,
                 obstacle: obstacle(dissection, &scope.name, request),
             }
         })
         .collect()
+}
+
+/// The permission that covers the request and allows least, and the others that cover it.
+fn covering(
+    dissection: &Dissection,
+    request: &Request,
+    permissions: &[&Permission],
+) -> (String, Vec<String>) {
+    let names = permissions
+        .iter()
+        .map(|permission| permission.name.as_str());
+    let all: Vec<_> = names.collect();
+    let schemas = dissection.named(all.iter().copied());
+    let covers = |name: &&str| schemas.matches(name, request);
+    let mut candidates: Vec<_> = all.iter().copied().filter(covers).collect();
+    breadth::sort(&mut candidates, &all, &schemas, dissection, request);
+    let mut candidates = candidates.into_iter().map(str::to_owned);
+    let smallest = candidates.next().unwrap_or_else(|| EVERYTHING.to_owned());
+    (smallest, candidates.collect())
+}
+
+fn everything(request: &Request, is_undivided: bool) -> String {
+    let why = if is_undivided {
+        "it is not divided into permissions"
+    } else if request.as_value().get("body").is_none() && text(request, "method") != "GET" {
+        "none of its permissions covers a request like this without a body"
+    } else {
+        "none of its permissions covers this request"
+    };
+    format!("Everything under this scope: {why}.")
 }
 
 /// A grant joins the rule of the file itself that has the scope, or becomes its last rule.

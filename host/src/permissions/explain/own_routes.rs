@@ -46,6 +46,13 @@ pub(super) fn is_guard(scope: &str) -> bool {
     scope == GUARD
 }
 
+/// Whether a schema of this name belongs to what every agent has from the start: it is not for anybody to change.
+pub(super) fn is_baseline(name: &str) -> bool {
+    let baseline = agent_baseline();
+    let schemas = baseline.get("schemas");
+    schemas.is_some_and(|schemas| schemas.get(name).is_some())
+}
+
 pub(super) fn file_access(request: &Request) -> Option<FileAccess> {
     let path = is_own(request).then(|| text(request, "path"))?;
     let file = path.strip_prefix(FILES)?;

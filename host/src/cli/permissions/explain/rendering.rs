@@ -238,8 +238,8 @@ impl Page {
             }
             if let Some(rule) = &grant.obstacle {
                 let why = format!(
-                    "granted under {} it comes too late: rule {} (scope {}) decides first",
-                    grant.scope, rule.index, rule.scope
+                    "granted under {} it comes too late: rule {} of {} (scope {}) decides first",
+                    grant.scope, rule.index, rule.file, rule.scope
                 );
                 self.line("    ", &why)?;
             }

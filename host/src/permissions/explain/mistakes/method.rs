@@ -6,7 +6,7 @@ use super::super::super::Request;
 use super::super::super::schema::Mismatch;
 use super::super::dissection::Dissection;
 use super::super::request::text;
-use super::{Advice, Change, Grant, Mistake, otherwise, schema_change};
+use super::{Advice, Change, Grant, Mistake, otherwise, provided, schema_change};
 
 const METHODS: [&str; 7] = ["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"];
 
@@ -18,10 +18,12 @@ pub(super) fn find(dissection: &Dissection, request: &Request, grants: &[Grant])
     let others = METHODS.into_iter().filter(|other| *other != method);
     let allowed: Vec<_> = others.filter(is_allowed).collect();
     let (last, rest) = allowed.split_last()?;
+    let provided =
+        otherwise(request, "method", last).map_or("", |variant| provided(dissection, &variant));
     let list = match rest {
-        [] => format!("{last} is: send it with {last}"),
+        [] => format!("{last} is{provided}: send it with {last}"),
         rest => format!(
-            "{} and {last} are: send it with one of these",
+            "{} and {last} are{provided}: send it with one of these",
             rest.join(", ")
         ),
     };

@@ -14,6 +14,9 @@ use super::super::schema::Mismatch;
 use super::dissection::Dissection;
 use super::{Grant, RulePlace, own_routes, request};
 
+/// Each is tried, with all rules compiled anew.
+const MOST_OBSTACLES: usize = 20;
+
 /// What is wrong and what to change.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Advice {
@@ -128,7 +131,17 @@ pub(super) fn named(dissection: &Dissection, rule: &RulePlace) -> String {
     }
 }
 
-/// What keeps scopes and permissions from matching at one property of the request, in schemas that the file defines.
+/// The end of a sentence that says that `request` is allowed, where hooks have a say in it.
+fn provided(dissection: &Dissection, request: &Request) -> &'static str {
+    let outlook = dissection.outlook(request);
+    if outlook.is_some_and(|outlook| !outlook.rule.hooks.is_empty()) {
+        " if the hooks let it through"
+    } else {
+        ""
+    }
+}
+
+/// What keeps scopes and permissions from matching at one property of the request, in schemas that are the file's to change.
 fn obstacles_at(dissection: &Dissection, request: &Request, property: &str) -> Vec<Mismatch> {
     let diagnostics = dissection.diagnostics();
     let at = format!("/{property}");
@@ -136,15 +149,20 @@ fn obstacles_at(dissection: &Dissection, request: &Request, property: &str) -> V
     for rule in &dissection.rules.rules {
         let permissions = rule.permissions.iter().flat_map(|list| &list.list);
         for schema in std::iter::once(&rule.scope).chain(permissions) {
+            if found.len() >= MOST_OBSTACLES {
+                return found;
+            }
             let value = request.as_value();
             let reasons = diagnostics.mismatches(schema.id, value, value);
             let mut pending = reasons.unwrap_or_default();
-            while let Some(reason) = pending.pop() {
-                pending.extend(reason.alternatives.iter().flatten().cloned());
+            while let Some(mut reason) = pending.pop() {
+                pending.extend(reason.alternatives.drain(..).flatten());
                 let is_known = found
                     .iter()
                     .any(|other| (&other.schema, &other.place) == (&reason.schema, &reason.place));
-                if reason.at == at && !is_known && dissection.defines(&reason.schema) {
+                let is_own =
+                    dissection.defines(&reason.schema) && !own_routes::is_baseline(&reason.schema);
+                if reason.at == at && !is_known && is_own {
                     found.push(reason);
                 }
             }

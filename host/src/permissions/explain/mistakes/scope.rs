@@ -2,6 +2,7 @@
 
 use super::super::super::Request;
 use super::super::dissection::Dissection;
+use super::super::grants::EVERYTHING;
 use super::super::own_routes;
 use super::super::request::{text, with};
 use super::super::{RulePlace, grants};
@@ -28,7 +29,14 @@ fn scope(dissection: &Dissection, request: &Request, found: &[Grant]) -> Advice 
         let Grant {
             scope, permission, ..
         } = grant;
-        let what = format!("its scope in the catalog is {scope:?}: grant {permission:?} under it");
+        let everything = if permission == EVERYTHING {
+            ", which is everything there"
+        } else {
+            ""
+        };
+        let what = format!(
+            "its scope in the catalog is {scope:?}: grant {permission:?} under it{everything}"
+        );
         let change = Change::Grant {
             scope: scope.clone(),
             permission: permission.clone(),

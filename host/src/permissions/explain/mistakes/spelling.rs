@@ -10,7 +10,7 @@ use super::super::super::Request;
 use super::super::super::schema::Mismatch;
 use super::super::dissection::Dissection;
 use super::super::request::{text, with};
-use super::{Advice, Change, Mistake, otherwise, schema_change};
+use super::{Advice, Change, Mistake, otherwise, provided, schema_change};
 
 /// What a URL parser encodes in a path and what has no meaning of its own in a pattern.
 const IN_PATTERNS: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'<').add(b'>').add(b'`');
@@ -43,7 +43,8 @@ pub(super) fn trailing_slash(dissection: &Dissection, request: &Request) -> Opti
     Some(Advice {
         mistake: Mistake::TrailingSlash,
         sentence: format!(
-            "the path {path:?} {what} it would be allowed: send it as {other:?}{}",
+            "the path {path:?} {what} it would be allowed{}: send it as {other:?}{}",
+            provided(dissection, &variant),
             alternative.unwrap_or_default()
         ),
         changes: std::iter::once(by_request).chain(by_schema).collect(),
@@ -68,17 +69,18 @@ pub(super) fn percent_encoding(dissection: &Dissection, request: &Request) -> Op
         utf8_percent_encode(path, IN_SEGMENTS).to_string(),
         decoded(path).unwrap_or_default(),
     ];
-    let allowed = |other: &String| {
-        let variant = otherwise(request, "path", other);
-        other != path && variant.is_some_and(|variant| dissection.allows(&variant))
+    let allowed = |other: String| {
+        let variant = otherwise(request, "path", &other)?;
+        (other != path && dissection.allows(&variant)).then_some((other, variant))
     };
-    let other = other_spellings.into_iter().find(allowed)?;
+    let (other, variant) = other_spellings.into_iter().find_map(allowed)?;
     if is_sendable(&other) {
         return Some(Advice {
             mistake: Mistake::PercentEncoding,
             sentence: format!(
-                "the rules spell the path with other percent-encoding than the request: {other:?} would be allowed: send it as \
-                 that, or spell the schema's path as the request has it, {path:?}"
+                "the rules spell the path with other percent-encoding than the request: {other:?} would be allowed{}: send it \
+                 as that, or spell the schema's path as the request has it, {path:?}",
+                provided(dissection, &variant)
             ),
             changes: vec![Change::Request {
                 property: "path",
@@ -193,7 +195,10 @@ pub(super) fn protocol(dissection: &Dissection, request: &Request) -> Option<Adv
     let secure = with(request, &changes)?;
     dissection.allows(&secure).then(|| Advice {
         mistake: Mistake::Protocol,
-        sentence: "over http it is not allowed, over https it is: send it over https".to_owned(),
+        sentence: format!(
+            "over http it is not allowed, over https it is{}: send it over https",
+            provided(dissection, &secure)
+        ),
         changes: vec![Change::Request {
             property: "protocol",
             value: "https".into(),

@@ -8,6 +8,8 @@ use super::Mismatch;
 
 /// How much of a value a sentence shows, in characters.
 const SHOWN: usize = 100;
+/// How many values of a list a sentence shows.
+const LISTED: usize = 8;
 
 impl Display for Mismatch {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
@@ -120,6 +122,9 @@ impl Display for Listed<'_> {
         for (index, value) in values.iter().enumerate() {
             if index > 0 {
                 f.write_str(self.1)?;
+            }
+            if index == LISTED {
+                return write!(f, "… ({} in all)", values.len());
             }
             match value {
                 Value::String(text) if !text.is_empty() => write!(f, "{}", Cut(text))?,
