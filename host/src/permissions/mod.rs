@@ -15,6 +15,7 @@ mod error;
 pub mod explain;
 mod hooks;
 mod include;
+mod parsed_body;
 mod pattern;
 mod request;
 mod rule_index;

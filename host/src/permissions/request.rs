@@ -4,6 +4,8 @@ use serde_json::{Map, Value};
 use url::Url;
 use url::form_urlencoded;
 
+use super::parsed_body;
+
 /// The properties that a request can have.
 pub(super) const PROPERTY_NAMES: [&str; 10] = [
     "protocol",
@@ -43,7 +45,7 @@ impl Request {
         let parsed_body = body
             .as_deref()
             .filter(|_| is_json(headers.get("content-type").and_then(Value::as_str)))
-            .and_then(|body| serde_json::from_str::<Value>(body).ok());
+            .and_then(parsed_body::parse);
         let default_port = if url.scheme() == "https" { 443 } else { 80 };
 
         let mut request = Map::new();

@@ -21,6 +21,7 @@ use regex::Regex;
 use backtrack::Program;
 
 pub(super) use literals::{Edge, Literal};
+
 pub(super) use samples::{samples, spread};
 
 /// Longer than any pattern that a person writes.
@@ -65,9 +66,17 @@ impl Pattern {
     }
 
     pub(super) fn is_match(&self, text: &str) -> Result<bool, TooCostly> {
+        self.counted(text).0
+    }
+
+    /// The same, and the steps of backtracking that it took: many small searches are a long one, too.
+    pub(super) fn counted(&self, text: &str) -> (Result<bool, TooCostly>, u32) {
         match &self.matcher {
-            Matcher::Linear(regex) => Ok(regex.is_match(text)),
-            Matcher::Backtracking(program) => program.is_match(text).map_err(|_| TooCostly),
+            Matcher::Linear(regex) => (Ok(regex.is_match(text)), 0),
+            Matcher::Backtracking(program) => {
+                let (found, steps) = program.counted(text);
+                (found.map_err(|_| TooCostly), steps)
+            }
         }
     }
 

@@ -148,10 +148,17 @@ pub(super) struct OwnedPattern {
 
 impl OwnedPattern {
     pub(super) fn is_match(&self, text: &str) -> Result<bool, Fault> {
-        self.pattern.is_match(text).map_err(|TooCostly| Fault {
+        self.counted(text).0
+    }
+
+    /// The same, and the steps of backtracking that it took.
+    pub(super) fn counted(&self, text: &str) -> (Result<bool, Fault>, u32) {
+        let (found, steps) = self.pattern.counted(text);
+        let found = found.map_err(|TooCostly| Fault {
             schema: self.owner.to_string(),
             detail: "its pattern takes too long on this request; simplify its lookarounds or backreferences".to_owned(),
-        })
+        });
+        (found, steps)
     }
 }
 

@@ -9,9 +9,16 @@ use super::{Fault, Registry};
 use crate::permissions::request::PROPERTY_NAMES;
 
 /// Checks the schema `name` at the level of the request: its `properties`, those of its combinations, and those of the
-/// named schemas that it refers to there.
-pub(super) fn check(name: &str, root: &Value, registry: &Registry<'_>) -> Result<(), Fault> {
-    let mut seen = HashSet::from([name.to_owned()]);
+/// named schemas that it refers to there. Those that were `seen` in an earlier check are known to be right.
+pub(super) fn check(
+    name: &str,
+    root: &Value,
+    registry: &Registry<'_>,
+    seen: &mut HashSet<String>,
+) -> Result<(), Fault> {
+    if !seen.insert(name.to_owned()) {
+        return Ok(());
+    }
     let mut pending = vec![(name.to_owned(), root)];
     while let Some((owner, schema)) = pending.pop() {
         let Some(keywords) = schema.as_object() else {

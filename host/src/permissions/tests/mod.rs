@@ -1,6 +1,7 @@
 //! The engine as its callers use it: files in a directory, requests, decisions.
 
 mod files;
+mod hostile;
 mod hooks;
 mod keywords;
 mod rules;

@@ -12,7 +12,9 @@ use state::{Rounds, State, Undo};
 pub(super) use program::Program;
 
 /// A few milliseconds of work.
-const MAX_STEPS: u32 = 400_000;
+pub(super) const MAX_STEPS: u32 = 400_000;
+/// How many bytes of a backreference are compared at the price of a step.
+const BYTES_PER_STEP: usize = 32;
 
 /// The text took more steps than a permission check may cost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,18 +23,27 @@ pub(super) struct Exhausted;
 impl Program {
     /// Whether the pattern occurs anywhere in `text`.
     pub(super) fn is_match(&self, text: &str) -> Result<bool, Exhausted> {
+        self.counted(text).0
+    }
+
+    /// The same, and how many steps it took to find that out or to give up.
+    pub(super) fn counted(&self, text: &str) -> (Result<bool, Exhausted>, u32) {
         let mut state = State {
             slots: vec![None; self.slots],
             rounds: vec![Rounds::default(); self.registers],
             undo: Vec::new(),
             steps: 0,
         };
+        (self.search(text, &mut state), state.steps)
+    }
+
+    fn search(&self, text: &str, state: &mut State) -> Result<bool, Exhausted> {
         for start in text
             .char_indices()
             .map(|(start, _)| start)
             .chain([text.len()])
         {
-            if self.run(0, start, text, &mut state)? {
+            if self.run(0, start, text, state)? {
                 return Ok(true);
             }
             state.backtrack(0);
@@ -50,10 +61,7 @@ impl Program {
     ) -> Result<bool, Exhausted> {
         let floor = state.undo.len();
         loop {
-            state.steps += 1;
-            if state.steps > MAX_STEPS {
-                return Err(Exhausted);
-            }
+            state.spend(1)?;
             let Some(Instruction { step, backward }) = self.instructions.get(at) else {
                 return Ok(false);
             };
@@ -86,9 +94,12 @@ impl Program {
                             .is_some_and(|ranges| contains(ranges, *c))
                     })
                     .map(|(_, position)| (at + 1, position)),
-                Step::Backreference(group) => state
-                    .after_reference(*group, text, position, *backward)
-                    .map(|position| (at + 1, position)),
+                Step::Backreference(group) => {
+                    state.spend(state.captured(*group) / BYTES_PER_STEP)?;
+                    state
+                        .after_reference(*group, text, position, *backward)
+                        .map(|position| (at + 1, position))
+                }
                 Step::Look {
                     body,
                     next,
@@ -114,6 +125,7 @@ impl Program {
                     Some((at + 1, position))
                 }
                 Step::Round { register, captures } => {
+                    state.spend(captures.len())?;
                     state.begin_round(*register, captures, position);
                     Some((at + 1, position))
                 }

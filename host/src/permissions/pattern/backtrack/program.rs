@@ -1,5 +1,6 @@
 //! The program that a pattern is compiled to.
 
+use std::collections::HashMap;
 use std::ops::Range;
 
 use regex_syntax::hir::{Class, HirKind};
@@ -59,6 +60,8 @@ pub(super) struct Instruction {
 pub(in crate::permissions::pattern) struct Program {
     pub(super) instructions: Vec<Instruction>,
     pub(super) sets: Vec<Vec<(char, char)>>,
+    /// Of the sets, as classes in brackets, while they are collected.
+    set_numbers: HashMap<String, usize>,
     pub(super) slots: usize,
     pub(super) registers: usize,
 }
@@ -68,11 +71,13 @@ impl Program {
         let mut program = Self {
             instructions: Vec::new(),
             sets: Vec::new(),
+            set_numbers: HashMap::new(),
             slots: (tree.groups + 1) * 2,
             registers: 0,
         };
         program.emit(&tree.root, false)?;
         program.push(Step::Done, false)?;
+        program.set_numbers = HashMap::new();
         Ok(program)
     }
 
@@ -106,9 +111,8 @@ impl Program {
             }
             Piece::Either(branches) => self.emit_either(branches, backward)?,
             Piece::Set(set) => {
-                let ranges = ranges(set)?;
-                self.sets.push(ranges);
-                self.push(Step::Set(self.sets.len() - 1), backward)?;
+                let set = self.set(set)?;
+                self.push(Step::Set(set), backward)?;
             }
             Piece::AnyInLine => {
                 self.push(Step::AnyInLine, backward)?;
@@ -180,6 +184,18 @@ impl Program {
         Ok(())
     }
 
+    /// The number of a set. Equal ones share theirs: there are large ones.
+    fn set(&mut self, set: &Set) -> Result<usize, String> {
+        let class = linear::class(set);
+        if let Some(known) = self.set_numbers.get(&class) {
+            return Ok(*known);
+        }
+        self.sets.push(ranges(&class)?);
+        let number = self.sets.len() - 1;
+        self.set_numbers.insert(class, number);
+        Ok(number)
+    }
+
     fn emit_either(&mut self, branches: &[Piece], backward: bool) -> Result<(), String> {
         let mut ends = Vec::new();
         for (position, branch) in branches.iter().enumerate() {
@@ -204,10 +220,10 @@ pub(super) fn slots(group: usize) -> (usize, usize) {
     (group * 2, group * 2 + 1)
 }
 
-/// The characters of a set as sorted ranges.
-fn ranges(set: &Set) -> Result<Vec<(char, char)>, String> {
-    let hir = regex_syntax::parse(&linear::class(set))
-        .map_err(|_| "a character class cannot be used".to_owned())?;
+/// The characters of a class as sorted ranges.
+fn ranges(class: &str) -> Result<Vec<(char, char)>, String> {
+    let hir =
+        regex_syntax::parse(class).map_err(|_| "a character class cannot be used".to_owned())?;
     Ok(match hir.into_kind() {
         HirKind::Class(Class::Unicode(class)) => class
             .iter()

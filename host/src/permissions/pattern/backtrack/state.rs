@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::program::{Loop, slots};
+use super::{Exhausted, MAX_STEPS};
 
 /// How often a loop has gone round, and where its current round began.
 #[derive(Clone, Copy, Default)]
@@ -26,6 +27,16 @@ pub(super) struct State {
 }
 
 impl State {
+    /// Counts what is about to be done.
+    pub(super) fn spend(&mut self, steps: usize) -> Result<(), Exhausted> {
+        let steps = u32::try_from(steps).unwrap_or(u32::MAX);
+        self.steps = self.steps.saturating_add(steps).min(MAX_STEPS + 1);
+        if self.steps > MAX_STEPS {
+            return Err(Exhausted);
+        }
+        Ok(())
+    }
+
     pub(super) fn save(&mut self, slot: usize, value: Option<usize>) {
         if let Some(place) = self.slots.get_mut(slot)
             && *place != value
@@ -131,6 +142,15 @@ impl State {
             .filter(|undo| !matches!(undo, Undo::Choice { .. }))
             .collect::<Vec<_>>();
         self.undo.extend(kept);
+    }
+
+    /// The length of what `group` captured.
+    pub(super) fn captured(&self, group: usize) -> usize {
+        let (start, end) = slots(group);
+        let saved = |slot: usize| self.slots.get(slot).copied().flatten();
+        saved(end)
+            .zip(saved(start))
+            .map_or(0, |(end, start)| end.saturating_sub(start))
     }
 
     /// The position behind a repetition of what `group` captured; a group that captured nothing is empty.

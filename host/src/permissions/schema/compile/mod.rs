@@ -2,8 +2,8 @@
 
 mod keywords;
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use percent_encoding::percent_decode_str;
@@ -23,6 +23,8 @@ pub(in crate::permissions) struct Compiler<'a> {
     registry: &'a Registry<'a>,
     schemas: Schemas,
     names: HashMap<String, NodeId>,
+    /// The schemas whose properties have been checked.
+    checked: HashSet<String>,
     /// Where a part of a schema was compiled to, by its place in memory.
     parts: HashMap<usize, NodeId>,
     places: HashMap<String, Places<'a>>,
@@ -45,6 +47,7 @@ impl<'a> Compiler<'a> {
             registry,
             schemas: Schemas::default(),
             names: HashMap::new(),
+            checked: HashSet::new(),
             parts: HashMap::new(),
             places: HashMap::new(),
             pending: Vec::new(),
@@ -60,7 +63,8 @@ impl<'a> Compiler<'a> {
         let Some(root) = self.registry.get(name) else {
             return Ok(None);
         };
-        properties::check(name, root, self.registry)?;
+        properties::check(name, root, self.registry, &mut self.checked)
+            .inspect_err(|_| self.checked.clear())?;
         let owner: Arc<str> = name.into();
         let id = self.reserve(&owner, root);
         self.names.insert(name.to_owned(), id);

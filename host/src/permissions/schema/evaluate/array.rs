@@ -1,10 +1,12 @@
 //! The keywords for lists.
 
+use std::collections::HashSet;
+
 use serde_json::Value;
 
 use super::super::Fault;
 use super::super::node::{ArrayKeywords, Contains};
-use super::scalar::equal;
+use super::scalar::canonical;
 use super::{Evaluated, Evaluation};
 
 impl Evaluation<'_> {
@@ -47,12 +49,8 @@ impl Evaluation<'_> {
             }
         }
         if node.unique {
-            valid &= items.iter().enumerate().all(|(index, item)| {
-                items
-                    .iter()
-                    .skip(index + 1)
-                    .all(|other| !equal(item, other))
-            });
+            let mut seen = HashSet::new();
+            valid &= items.iter().all(|item| seen.insert(canonical(item)));
         }
         Ok(valid)
     }

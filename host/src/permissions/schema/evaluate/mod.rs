@@ -9,13 +9,15 @@ use std::collections::HashSet;
 use serde_json::Value;
 
 use super::Fault;
-use super::node::{Keywords, Node, NodeId, Schemas};
+use super::node::{Keywords, Node, NodeId, OwnedPattern, Schemas};
 pub(super) use scalar::{equal, is_multiple, is_type};
 use scalar::{text_matches, within};
 
 /// Far beyond what a schema for a request needs; what passes it is a reference that runs in circles.
 pub(super) const MAX_DEPTH: u32 = 256;
 pub(super) const MAX_STEPS: u32 = 200_000;
+/// How many steps of a pattern, or names copied, cost as much as a step of the evaluation.
+const SMALL_STEPS: u32 = 64;
 
 /// What of an object or a list has been evaluated, for `unevaluatedProperties` and `unevaluatedItems`.
 #[derive(Clone, Default)]
@@ -31,6 +33,11 @@ impl Evaluated {
             own: HashSet::new(),
             inherited: parent.own.union(&parent.inherited).cloned().collect(),
         }
+    }
+
+    fn size(&self) -> u32 {
+        let size = self.own.len() + self.inherited.len();
+        u32::try_from(size).unwrap_or(u32::MAX)
     }
 
     pub(super) fn contains(&self, key: &str) -> bool {
@@ -183,7 +190,7 @@ impl Evaluation<'_> {
             Value::String(text) => {
                 raise(node.faults.string.as_ref())?;
                 match &node.string {
-                    Some(string) => text_matches(string, text),
+                    Some(string) => text_matches(string, text, |pattern| self.occurs(pattern, text)),
                     None => Ok(true),
                 }
             }
@@ -240,6 +247,7 @@ impl Evaluation<'_> {
         let mut count = Count::default();
         for branch in branches {
             let mut below = if self.schemas.tracks_evaluated {
+                self.steps = self.steps.saturating_add(evaluated.size() / SMALL_STEPS);
                 Evaluated::below(evaluated)
             } else {
                 Evaluated::default()
@@ -255,6 +263,13 @@ impl Evaluation<'_> {
             }
         }
         Ok(count)
+    }
+
+    /// Whether `pattern` occurs in `text`. What that took counts for the whole evaluation.
+    fn occurs(&mut self, pattern: &OwnedPattern, text: &str) -> Result<bool, Fault> {
+        let (found, steps) = pattern.counted(text);
+        self.steps = self.steps.saturating_add(steps / SMALL_STEPS);
+        found
     }
 
     fn note(&self, evaluated: &mut Evaluated, key: &str) {

@@ -61,7 +61,7 @@ impl Evaluation<'_> {
         for (pattern, schema) in &node.pattern_properties {
             let pattern = pattern.as_ref().map_err(Fault::clone)?;
             for (name, value) in members {
-                if !pattern.is_match(name)? {
+                if !self.occurs(pattern, name)? {
                     continue;
                 }
                 if self.part(*schema, value)? {
