@@ -3,6 +3,7 @@
 mod check;
 mod engine;
 mod explain;
+mod lint;
 mod observe;
 mod requests;
 mod subject;
@@ -27,6 +28,7 @@ enum Command {
     Explain(explain::Arguments),
     Test(test::Arguments),
     Observe(observe::Arguments),
+    Lint(lint::Arguments),
 }
 
 pub(super) fn run(
@@ -38,6 +40,7 @@ pub(super) fn run(
         Command::Check(arguments) => check::run(&arguments, options, environment),
         Command::Explain(arguments) => explain::run(&arguments, options, environment),
         Command::Test(arguments) => test::run(&arguments, options, environment),
+        Command::Lint(arguments) => lint::run(&arguments, options, environment),
         Command::Observe(arguments) => observe::run(&arguments, options, environment),
     }
 }

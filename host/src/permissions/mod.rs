@@ -16,6 +16,7 @@ pub mod explain;
 mod hooks;
 mod include;
 mod parsed_body;
+pub mod lint;
 mod pattern;
 mod request;
 mod rule_index;

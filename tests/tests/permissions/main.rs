@@ -13,4 +13,5 @@ mod catalog;
 mod check;
 mod denials;
 mod explain;
+mod lint;
 mod observe;

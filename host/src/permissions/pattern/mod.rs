@@ -8,6 +8,7 @@ mod backtrack;
 mod linear;
 mod literals;
 mod samples;
+mod survey;
 mod syntax;
 #[cfg(test)]
 mod tests;
@@ -21,6 +22,7 @@ use regex::Regex;
 use backtrack::Program;
 
 pub(super) use literals::{Edge, Literal};
+pub(super) use survey::Survey;
 
 pub(super) use samples::{samples, spread};
 
