@@ -89,10 +89,10 @@ pub(super) fn run(
     let (directory, key) = open(options, environment)?;
     let settings = settings(&arguments, options, environment, &directory, &key)?;
     let _log = match lifetime {
-        Lifetime::UntilSignal if options.latchkey_directory.is_some() => {
+        Lifetime::UntilSignal if directory.plugin_data_dir().is_dir() => {
             logging::start_service(options, environment, &directory)?
         }
-        // Whose directory it is otherwise is not known.
+        // A directory of the upstream program alone.
         Lifetime::UntilSignal => logging::start(options, environment)?,
         Lifetime::WithParent(_) => logging::start_supervised(options, environment)?,
     };

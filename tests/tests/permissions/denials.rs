@@ -241,6 +241,28 @@ async fn a_supervised_gateway_s_denials_are_in_the_same_log() {
 }
 
 #[tokio::test]
+async fn a_gateway_by_environment_keeps_that_log_where_there_is_its_directory() {
+    let home = Home::new();
+    let plain = Gateway::in_home(home).by_environment().start().await;
+    let answer = plain.guest().get("/x").await;
+    let unlogged = id(&answer);
+    let log = plain.home().plugin_data().join("events.jsonl");
+    assert!(!log.exists(), "nobody else has made that directory");
+    plain
+        .process()
+        .logged("the denial on stderr", |line| {
+            line.contains(&unlogged).then_some(())
+        })
+        .await;
+    let (_, home) = plain.terminate().await;
+    fs::create_dir(home.plugin_data()).unwrap();
+    let gateway = Gateway::in_home(home).by_environment().start().await;
+    let answer = gateway.guest().get("/x").await;
+    let record = record(gateway.home(), &id(&answer)).await;
+    assert_eq!(record["verdict"], "deny", "{record}");
+}
+
+#[tokio::test]
 async fn a_flood_is_counted_and_does_not_take_another_agents_room() {
     const FLOOD: usize = 1500;
     let gateway = Gateway::start().await;
