@@ -3,7 +3,8 @@
 use std::fs;
 use std::path::PathBuf;
 
-use end_to_end::{Agent, Gateway, Home, Upstream, ask, eventually, mode, read_json};
+use end_to_end::{Agent, Gateway, Home, Supervisor, Upstream, ask, eventually, mode, read_json};
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
 /// What the agent baseline denies, and the proxy would answer.
@@ -262,6 +263,33 @@ async fn it_outlives_the_gateway_which_says_so_at_its_start() {
         .await;
     let token = gateway.bearer_of(&agent.permissions);
     token.get(PROXIED).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_supervised_gateway_that_is_replaced_goes_on_and_says_so() {
+    let supervisor = Supervisor::start().await;
+    let agent = supervisor.agent("a");
+    let host = agent.host_id.as_str();
+    supervisor
+        .cli(["permissions", "observe", "--host-id", host, "--for", "1h"])
+        .expect_success();
+    // As if it were allowed: nobody serves it.
+    agent.get("/nowhere").await.expect(404);
+    let first = supervisor.gateway().expect("a gateway child");
+    first.signal(Signal::KILL);
+    eventually("the next gateway warns of the mode", async || {
+        let warnings = supervisor.events().into_iter().filter(|event| {
+            event["message"]
+                .as_str()
+                .is_some_and(|message| message.contains("OBSERVE MODE"))
+                && event["host"] == host
+        });
+        warnings.count() == 2
+    })
+    .await;
+    agent.get("/nowhere").await.expect(404);
+    let status = supervisor.status();
+    assert_eq!(status["observe_mode"][0]["host_id"], host, "{status}");
 }
 
 #[tokio::test]
