@@ -149,6 +149,8 @@ fn an_unknown_service_is_answered_with_names_like_it() {
         let missing = format!("no service '{wanted}' is in the catalog");
         assert_refused(&outcome, &[&missing, hint]);
     }
+    let permission = home.cli(["catalog", "show", "slack-pins-read"]);
+    assert_refused(&permission, &["is a permission of the service slack"]);
     home.cli(["catalog", "show"])
         .expect_usage_error("Error: Missing argument 'SERVICE'.");
 }

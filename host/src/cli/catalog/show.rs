@@ -46,6 +46,12 @@ fn find<'a>(catalog: &'a Catalog, wanted: &str) -> Result<&'a Service, Failure> 
         .find(|service| service.name == wanted)
         .or_else(|| services.iter().find(has_scope));
     found.ok_or_else(|| {
+        if let Some(service) = catalog.listing().service_of(wanted) {
+            return Failure::failed(format_args!(
+                "'{wanted}' is a permission of the service {0}; `catalog show {0}` shows it",
+                service.name
+            ));
+        }
         let near = near(wanted, services.iter().map(|service| service.name.as_str()));
         let hint = match near.as_slice() {
             [] => "`catalog list` names them all".to_owned(),

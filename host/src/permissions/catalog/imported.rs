@@ -116,3 +116,6 @@ fn parse(content: &[u8]) -> Result<Catalog, String> {
         Some(document.origin),
     ))
 }
+
+#[cfg(test)]
+mod tests;

@@ -55,6 +55,14 @@ impl Listing {
             .flat_map(|service| service.scopes.iter().map(move |scope| (service, scope)))
     }
 
+    /// The service that a scope or permission belongs to.
+    pub fn service_of(&self, name: &str) -> Option<&Service> {
+        let (service, _) = self
+            .scopes()
+            .find(|(_, scope)| scope.names().any(|other| other == name))?;
+        Some(service)
+    }
+
     /// The names of all scopes and permissions, each scope before its permissions.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.scopes().flat_map(|(_, scope)| scope.names())

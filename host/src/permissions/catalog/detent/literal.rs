@@ -310,3 +310,6 @@ impl<'a> Reader<'a> {
 fn is_word(character: char) -> bool {
     character.is_alphanumeric() || matches!(character, '_' | '$')
 }
+
+#[cfg(test)]
+mod tests;
