@@ -1,11 +1,16 @@
 //! `permissions`: what permissions files decide, and why.
 
 mod check;
+mod edit;
 mod engine;
 mod explain;
+mod grant;
+mod grants;
+mod list;
 mod lint;
 mod observe;
 mod requests;
+mod revoke;
 mod subject;
 mod test;
 
@@ -24,6 +29,9 @@ pub(super) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    List(list::Arguments),
+    Grant(grant::Arguments),
+    Revoke(revoke::Arguments),
     Check(check::Arguments),
     Explain(explain::Arguments),
     Test(test::Arguments),
@@ -37,6 +45,9 @@ pub(super) fn run(
     environment: &Environment,
 ) -> Result<(), Failure> {
     match arguments.command {
+        Command::List(arguments) => list::run(&arguments, options, environment),
+        Command::Grant(arguments) => grant::run(&arguments, options, environment),
+        Command::Revoke(arguments) => revoke::run(&arguments, options, environment),
         Command::Check(arguments) => check::run(&arguments, options, environment),
         Command::Explain(arguments) => explain::run(&arguments, options, environment),
         Command::Test(arguments) => test::run(&arguments, options, environment),

@@ -28,8 +28,12 @@ pub(super) fn run(
 ) -> Result<(), Failure> {
     let setup = Setup::open(options, environment)?;
     let host = parse_host(&arguments.host_id)?;
-    let agent = AgentId::parse(&arguments.agent_id).map_err(|error| {
-        Failure::usage(format_args!("--agent-id is not a valid agent ID: {error}"))
-    })?;
+    let agent = parse_agent(&arguments.agent_id)?;
     agent_setup::register_agent(&setup.directory, &host, &agent).map_err(Failure::failed)
+}
+
+pub(super) fn parse_agent(value: &str) -> Result<AgentId, Failure> {
+    AgentId::parse(value).map_err(|error| {
+        Failure::usage(format_args!("--agent-id is not a valid agent ID: {error}"))
+    })
 }

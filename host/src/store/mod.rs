@@ -13,6 +13,7 @@ mod directory_sync;
 pub mod durable;
 pub mod grants;
 pub mod handles;
+pub mod hosts;
 pub mod ids;
 pub mod keys;
 pub mod lock;

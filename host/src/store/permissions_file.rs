@@ -113,7 +113,7 @@ pub fn replace(
 }
 
 /// Replaces the content by what `change` makes of it; it is given none when there is no file. A change that changes
-/// nothing writes nothing. Grants are noted as those of `by`, if given.
+/// nothing writes nothing, and the line end at the end stays as it is. Grants are noted as those of `by`, if given.
 pub fn edit<E: std::error::Error>(
     path: &Path,
     by: Option<&By>,
@@ -130,9 +130,30 @@ pub fn edit<E: std::error::Error>(
         refusal,
     })?;
     if before.as_ref() != Some(&after) {
-        locked.write(current.as_ref(), &render(after), by)?;
+        let mut content = render(after);
+        let ends_its_line = |(content, _): &(Vec<u8>, _)| content.ends_with(b"\n");
+        if current.as_ref().is_some_and(ends_its_line) {
+            content.push(b'\n');
+        }
+        locked.write(current.as_ref(), &content, by)?;
     }
     Ok(())
+}
+
+/// Has `change` say what [`edit`] would do now. Nothing is written.
+pub fn rehearse<E: std::error::Error>(
+    path: &Path,
+    change: impl FnOnce(Option<Map<String, Value>>) -> Result<Map<String, Value>, E>,
+) -> Result<(), EditError<E>> {
+    let before = match read(path)? {
+        None => None,
+        Some(reading) => Some(parse(path, &reading.content)?),
+    };
+    let refused = |refusal| EditError::Refused {
+        path: path.to_owned(),
+        refusal,
+    };
+    change(before).map(drop).map_err(refused)
 }
 
 /// The file's form: two spaces, the order kept, an empty `schemas` left out.

@@ -33,7 +33,7 @@ use recorded::Recorded;
 #[derive(Debug, Args)]
 #[command(
     mut_group("Subject", |group| group.required(false)),
-    group = clap::ArgGroup::new("what").args(["file", "host_id", "agent_env", "request_id"]).required(true).multiple(true)
+    group = clap::ArgGroup::new("what").args(["file", "host_id", "agent_id", "agent_env", "request_id"]).required(true).multiple(true)
 )]
 pub(super) struct Arguments {
     #[command(flatten)]

@@ -66,7 +66,7 @@ pub(super) fn run(
 }
 
 /// Who asks, for the file and the log.
-fn user(environment: &Environment) -> String {
+pub(super) fn user(environment: &Environment) -> String {
     let name = ["SUDO_USER", "USER", "LOGNAME"]
         .into_iter()
         .find_map(|name| environment.variable(name));

@@ -9,7 +9,9 @@ use super::super::environment::Environment;
 use super::super::failure::Failure;
 use super::super::link_permissions::parse_host;
 use super::super::options::Options;
+use super::super::register_agent::parse_agent;
 use super::super::settings::Settings;
+use crate::store::hosts;
 use crate::store::paths::LatchkeyDirectory;
 
 #[derive(Debug, Args)]
@@ -23,6 +25,10 @@ pub(super) struct Subject {
     #[arg(long, value_name = "ID")]
     host_id: Option<String>,
 
+    /// The agent whose host's permissions file it is
+    #[arg(long, value_name = "ID")]
+    agent_id: Option<String>,
+
     /// A file with what create-agent-env printed for the agent
     #[arg(long, value_name = "FILE")]
     agent_env: Option<PathBuf>,
@@ -31,7 +37,15 @@ pub(super) struct Subject {
 impl Subject {
     /// Whether one of the options is there; for commands that can do without.
     pub(super) fn is_given(&self) -> bool {
-        self.file.is_some() || self.host_id.is_some() || self.agent_env.is_some()
+        self.file.is_some()
+            || self.host_id.is_some()
+            || self.agent_id.is_some()
+            || self.agent_env.is_some()
+    }
+
+    /// Whether it is the permissions file of a host that was named.
+    pub(super) fn is_host(&self) -> bool {
+        self.host_id.is_some() || self.agent_id.is_some()
     }
 
     /// The permissions file, absolute. It need not exist.
@@ -44,6 +58,13 @@ impl Subject {
             let host = parse_host(host)?;
             let settings = Settings::resolve(options, environment)?;
             let directory = LatchkeyDirectory::new(&settings.directory).map_err(Failure::failed)?;
+            return Ok(directory.host_permissions(&host));
+        }
+        if let Some(agent) = &self.agent_id {
+            let agent = parse_agent(agent)?;
+            let settings = Settings::resolve(options, environment)?;
+            let directory = LatchkeyDirectory::new(&settings.directory).map_err(Failure::failed)?;
+            let host = hosts::of_agent(&directory, &agent).map_err(Failure::failed)?;
             return Ok(directory.host_permissions(&host));
         }
         let named = |path: &Path| environment.expand(path);

@@ -43,8 +43,8 @@ pub enum By {
     RulesPost { extension: String },
     /// This extension did not say why.
     Extension { extension: String },
-    /// A command of this program.
-    CommandLine,
+    /// A command of this program, which this user gave.
+    CommandLine { user: String },
 }
 
 /// The edit that a grant comes from.

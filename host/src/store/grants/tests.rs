@@ -32,7 +32,7 @@ impl Fixture {
 
     /// As the command line does it.
     fn rules(&self, rules: &Value) {
-        edit::<Infallible>(&self.path, Some(&By::CommandLine), |config| {
+        edit::<Infallible>(&self.path, Some(&command_line()), |config| {
             let mut config = config.unwrap_or_default();
             config.insert("rules".to_owned(), rules.clone());
             Ok(config)
@@ -45,6 +45,12 @@ impl Fixture {
         let origin = origins.of(scope, Some(permission))?;
         assert!(origin.at <= Timestamp::now());
         Some(origin.by.clone())
+    }
+}
+
+fn command_line() -> By {
+    By::CommandLine {
+        user: "me".to_owned(),
     }
 }
 
@@ -134,7 +140,7 @@ fn each_grant_has_the_edit_that_added_it_last() {
     fixture.rules(&json!([{"a": ["x", "y"]}, {"b": ["x"]}]));
     assert_eq!(fixture.origin("a", "x"), Some(approval("1")));
     assert_eq!(fixture.origin("a", "y"), Some(approval("2")));
-    assert_eq!(fixture.origin("b", "x"), Some(By::CommandLine));
+    assert_eq!(fixture.origin("b", "x"), Some(command_line()));
     fixture.rules(&json!([{"a": ["y"]}]));
     fixture.replace(&json!({"rules": [{"a": ["x", "y"]}]}), &approval("3"));
     assert_eq!(fixture.origin("a", "x"), Some(approval("3")));
@@ -153,7 +159,7 @@ fn what_was_written_by_hand_has_no_origin() {
     let by_hand = json!({"rules": [{"a": ["x", "hand"]}]});
     fs::write(&fixture.path, by_hand.to_string()).unwrap();
     assert_eq!(fixture.origin("a", "hand"), None);
-    assert_eq!(fixture.origin("a", "x"), Some(By::CommandLine));
+    assert_eq!(fixture.origin("a", "x"), Some(command_line()));
     fixture.rules(&json!([{"a": ["x", "hand", "y"]}]));
     assert_eq!(fixture.origin("a", "hand"), None, "it was there before");
 }
@@ -175,8 +181,8 @@ fn a_note_of_an_edit_that_was_not_made_counts_for_nothing() {
         None,
         "the next edit has removed it"
     );
-    assert_eq!(fixture.origin("a", "x"), Some(By::CommandLine));
-    assert_eq!(fixture.origin("b", "z"), Some(By::CommandLine));
+    assert_eq!(fixture.origin("a", "x"), Some(command_line()));
+    assert_eq!(fixture.origin("b", "z"), Some(command_line()));
 }
 
 #[test]
@@ -201,9 +207,9 @@ fn a_cut_line_is_passed_over_and_what_another_version_wrote_stays() {
     journal.push_str(foreign);
     journal.push_str("{\"at\": \"2026-");
     fs::write(fixture.journal(), &journal).unwrap();
-    assert_eq!(fixture.origin("a", "x"), Some(By::CommandLine));
+    assert_eq!(fixture.origin("a", "x"), Some(command_line()));
     fixture.replace(&json!({"rules": [{"a": ["x", "y"]}]}), &approval("1"));
-    assert_eq!(fixture.origin("a", "x"), Some(By::CommandLine));
+    assert_eq!(fixture.origin("a", "x"), Some(command_line()));
     assert_eq!(fixture.origin("a", "y"), Some(approval("1")));
     let journal = fs::read_to_string(fixture.journal()).unwrap();
     assert!(
@@ -219,8 +225,8 @@ fn a_line_that_lacks_nothing_but_its_end_counts() {
     let journal = fs::read_to_string(fixture.journal()).unwrap();
     fs::write(fixture.journal(), journal.trim_end()).unwrap();
     fixture.rules(&json!([{"a": ["x", "y"]}]));
-    assert_eq!(fixture.origin("a", "x"), Some(By::CommandLine));
-    assert_eq!(fixture.origin("a", "y"), Some(By::CommandLine));
+    assert_eq!(fixture.origin("a", "x"), Some(command_line()));
+    assert_eq!(fixture.origin("a", "y"), Some(command_line()));
 }
 
 #[test]
@@ -237,7 +243,7 @@ fn a_grown_journal_keeps_what_still_counts() {
     }
     let size = fs::metadata(fixture.journal()).unwrap().len();
     assert!(size < 300_000, "{size}");
-    assert_eq!(fixture.origin("old", "x"), Some(By::CommandLine));
+    assert_eq!(fixture.origin("old", "x"), Some(command_line()));
     assert_eq!(fixture.origin("a", "x"), None);
     let (_, origins) = read_with_origins(&fixture.path).unwrap().unwrap();
     assert!(origins.of("empty", None).is_some());
@@ -257,11 +263,8 @@ fn trouble_with_the_journal_keeps_no_edit_from_being_made() {
 fn an_edit_that_grants_nothing_is_not_noted() {
     let fixture = Fixture::new();
     fixture.rules(&json!([]));
-    fixture.replace(
-        &json!({"rules": [], "schemas": {"s": {}}}),
-        &By::CommandLine,
-    );
-    fixture.replace(&json!([]), &By::CommandLine);
+    fixture.replace(&json!({"rules": [], "schemas": {"s": {}}}), &command_line());
+    fixture.replace(&json!([]), &command_line());
     assert!(!fixture.journal().exists());
 }
 

@@ -30,6 +30,12 @@ impl Fixture {
     }
 }
 
+fn command_line() -> By {
+    By::CommandLine {
+        user: "me".to_owned(),
+    }
+}
+
 fn host_id(digit: char) -> HostId {
     HostId::parse(&format!("host-{}", digit.to_string().repeat(32))).unwrap()
 }
@@ -39,7 +45,7 @@ fn json_at(path: &Path) -> Value {
 }
 
 fn grant(path: &Path, scope: &str) {
-    permissions_file::edit::<Infallible>(path, Some(&By::CommandLine), |config| {
+    permissions_file::edit::<Infallible>(path, Some(&command_line()), |config| {
         let mut config = config.unwrap();
         config["rules"]
             .as_array_mut()

@@ -5,6 +5,12 @@ use serde_json::json;
 
 use super::*;
 
+fn command_line() -> By {
+    By::CommandLine {
+        user: "me".to_owned(),
+    }
+}
+
 fn mode(path: &Path) -> u32 {
     fs::metadata(path).unwrap().permissions().mode() & 0o777
 }
@@ -30,14 +36,14 @@ fn a_replacement_needs_the_version_it_started_from() {
     let (_keep, root) = directory();
     let path = root.join("a/b/p.json");
     assert!(read(&path).unwrap().is_none());
-    let first = replace(&path, b"one", None, &By::CommandLine).unwrap();
+    let first = replace(&path, b"one", None, &command_line()).unwrap();
     assert!(matches!(
-        replace(&path, b"x", None, &By::CommandLine),
+        replace(&path, b"x", None, &command_line()),
         Err(ReplaceError::Conflict(_))
     ));
-    let second = replace(&path, b"two", Some(first), &By::CommandLine).unwrap();
+    let second = replace(&path, b"two", Some(first), &command_line()).unwrap();
     assert!(matches!(
-        replace(&path, b"x", Some(first), &By::CommandLine),
+        replace(&path, b"x", Some(first), &command_line()),
         Err(ReplaceError::Conflict(_))
     ));
     let reading = read(&path).unwrap().unwrap();
@@ -53,10 +59,10 @@ fn a_replacement_needs_the_version_it_started_from() {
 fn the_mode_is_kept_and_new_files_are_private() {
     let (_keep, root) = directory();
     let path = root.join("p.json");
-    let version = replace(&path, b"{}", None, &By::CommandLine).unwrap();
+    let version = replace(&path, b"{}", None, &command_line()).unwrap();
     assert_eq!(mode(&path), 0o600);
     fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
-    replace(&path, b"{ }", Some(version), &By::CommandLine).unwrap();
+    replace(&path, b"{ }", Some(version), &command_line()).unwrap();
     append(&path, "x".to_owned());
     assert_eq!(mode(&path), 0o640);
 }
@@ -66,12 +72,12 @@ fn a_link_stays_and_its_target_is_replaced_even_when_it_dangles() {
     let (_keep, root) = directory();
     let link = root.join("link");
     symlink("there/p.json", &link).unwrap();
-    let version = replace(&link, b"one", None, &By::CommandLine).unwrap();
-    replace(&link, b"two", Some(version), &By::CommandLine).unwrap();
+    let version = replace(&link, b"one", None, &command_line()).unwrap();
+    replace(&link, b"two", Some(version), &command_line()).unwrap();
     assert_eq!(fs::read_link(&link).unwrap(), Path::new("there/p.json"));
     assert_eq!(fs::read(root.join("there/p.json")).unwrap(), b"two");
     symlink("loop", root.join("loop")).unwrap();
-    let message = replace(&root.join("loop"), b"x", None, &By::CommandLine)
+    let message = replace(&root.join("loop"), b"x", None, &command_line())
         .unwrap_err()
         .to_string();
     assert!(message.contains("loop"), "{message}");
