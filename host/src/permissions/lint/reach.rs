@@ -59,6 +59,9 @@ impl<'a> Scope<'a> {
         if let Some(alone) = alone {
             return vec![alone.placed];
         }
+        if !self.shape.is_divisible() {
+            return Vec::new();
+        }
         let near: Vec<_> = earlier
             .iter()
             .filter(|other| !self.shape.is_disjoint(&other.shape))

@@ -44,6 +44,11 @@ impl Shape {
             .any(|one| other.regions.iter().any(|other| one.meets(other)))
     }
 
+    /// Whether several others may cover it together of which none does alone.
+    pub(super) fn is_divisible(&self) -> bool {
+        self.regions.len() > 1 || self.regions.iter().any(Region::is_divisible)
+    }
+
     /// Whether it is certain that every request that matches this one matches one of `others`.
     pub(super) fn is_covered_by(&self, others: &[&Self]) -> bool {
         let exact: Vec<&Region> = others

@@ -33,6 +33,8 @@ struct Place {
     demands: Conjunction,
     /// The values that meet every demand, where few could.
     values: Option<Vec<Value>>,
+    /// What every text that meets the demands begins with.
+    lead: String,
 }
 
 impl Region {
@@ -97,7 +99,7 @@ impl Region {
 
     /// Whether there may be a request in both.
     pub(super) fn meets(&self, other: &Self) -> bool {
-        self.and(other).is_some()
+        self.may_meet(other) && self.and(other).is_some()
     }
 
     /// With what is possible at every place; `None` where nothing is that must be.
@@ -110,28 +112,35 @@ impl Region {
 
     /// Whether every request lies in one of `others`, which are exact.
     pub(super) fn is_within(&self, others: &[&Self]) -> bool {
-        self.is_within_by(others, &SPLIT)
-    }
-
-    fn is_within_by(&self, others: &[&Self], splits: &[Property]) -> bool {
         let near: Vec<&Self> = others
             .iter()
             .copied()
-            .filter(|other| self.may_share_values(other))
+            .filter(|other| self.may_meet(other))
             .collect();
         if near.iter().any(|other| self.is_inside(other)) {
             return true;
         }
-        let Some((property, splits)) = splits.split_first() else {
+        let Some((property, values)) = self.split().filter(|_| near.len() > 1) else {
             return false;
         };
-        match self.values(*property) {
-            _ if near.is_empty() => false,
-            Some(values) if (2..=MAX_VALUES).contains(&values.len()) => values
-                .iter()
-                .all(|value| self.at(*property, value).is_within_by(&near, splits)),
-            _ => self.is_within_by(&near, splits),
-        }
+        values
+            .iter()
+            .all(|value| self.at(property, value).is_within(&near))
+    }
+
+    /// Whether parts of it may lie in different regions.
+    pub(super) fn is_divisible(&self) -> bool {
+        self.split().is_some()
+    }
+
+    /// The values by which it is worth a split.
+    fn split(&self) -> Option<(Property, &[Value])> {
+        SPLIT.into_iter().find_map(|property| {
+            let values = self.values(property)?;
+            (2..=MAX_VALUES)
+                .contains(&values.len())
+                .then_some((property, values))
+        })
     }
 
     /// Those of the requests that have this value there.
@@ -141,14 +150,22 @@ impl Region {
         region
     }
 
-    /// A quick look at the properties with few values.
-    fn may_share_values(&self, other: &Self) -> bool {
-        SPLIT.iter().all(
-            |property| match (self.values(*property), other.values(*property)) {
+    /// A quick look at what tells most regions apart.
+    fn may_meet(&self, other: &Self) -> bool {
+        SPLIT.into_iter().all(|property| {
+            let (Some(own), Some(other)) =
+                (self.places.get(&property), other.places.get(&property))
+            else {
+                return true;
+            };
+            let share_values = match (&own.values, &other.values) {
                 (Some(own), Some(other)) => own.iter().any(|value| other.contains(value)),
                 _ => true,
-            },
-        )
+            };
+            let shorter = own.lead.len().min(other.lead.len());
+            share_values
+                && own.lead.as_bytes().get(..shorter) == other.lead.as_bytes().get(..shorter)
+        })
     }
 
     fn values(&self, property: Property) -> Option<&[Value]> {
@@ -185,19 +202,14 @@ impl Place {
                 values
             });
         }
-        self.values.as_ref().is_none_or(|values| !values.is_empty()) && self.has_consistent_lead()
-    }
-
-    fn has_consistent_lead(&self) -> bool {
-        let lead = self.lead();
-        self.demands
-            .iter()
-            .all(|demand| lead.starts_with(&demand.lead))
-    }
-
-    fn lead(&self) -> &str {
         let leads = self.demands.iter().map(|demand| demand.lead.as_str());
-        leads.max_by_key(|lead| lead.len()).unwrap_or_default()
+        let longest = leads.max_by_key(|lead| lead.len());
+        self.lead = longest.unwrap_or_default().to_owned();
+        self.values.as_ref().is_none_or(|values| !values.is_empty())
+            && self
+                .demands
+                .iter()
+                .all(|demand| self.lead.starts_with(&demand.lead))
     }
 
     /// Whether every value here is sure to meet the demand.
@@ -208,7 +220,7 @@ impl Place {
                 .all(|value| demand.is_met_by(value) == Some(true))
         });
         by_values
-            || demand.lead_is_all && self.lead().starts_with(&demand.lead)
+            || demand.lead_is_all && self.lead.starts_with(&demand.lead)
             || self.demands.iter().any(|own| own.schema == demand.schema)
     }
 }
