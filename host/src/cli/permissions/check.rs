@@ -50,10 +50,9 @@ fn check(
     options: &Options,
     environment: &Environment,
 ) -> Result<(), Failure> {
-    let judge = Judge::new(
-        arguments.subject.path(options, environment)?,
-        engine(options, environment)?,
-    );
+    let file = arguments.subject.path(options, environment)?;
+    output::notice(observed::notice_for_file(&file, options, environment));
+    let judge = Judge::new(file, engine(options, environment)?);
     if let Some(requests) = &arguments.requests {
         let requests = read_lines(requests, environment)?;
         return block_on(check_all(requests, &judge, options))?;
