@@ -15,6 +15,11 @@ const TOLD_APART: [&str; 4] = ["protocol", "domain", "method", "path"];
 /// How far into a body is looked.
 const DEEPEST: usize = 4;
 const EXCEPTIONS: &str = "with exceptions";
+/// Branches multiply.
+const MOST_KINDS: usize = 200;
+const UNTOLD: &str = "of a certain form";
+/// More than this, in bytes, nobody reads of a body's alternatives.
+const LONGEST: usize = 400;
 
 /// Requests of one kind. What is empty is not limited.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -51,9 +56,17 @@ fn elements<'a>(schema: &'a Value, key: &str) -> impl Iterator<Item = &'a Value>
 
 /// Requests that are of a kind of both lists.
 fn both(some: &[Match], others: &[Match]) -> Vec<Match> {
-    some.iter()
-        .flat_map(|one| others.iter().map(|other| one.and(other)))
-        .collect()
+    let mut all = some
+        .iter()
+        .flat_map(|one| others.iter().map(|other| one.and(other)));
+    let mut kinds: Vec<_> = all.by_ref().take(MOST_KINDS).collect();
+    if all.next().is_some() {
+        kinds.push(Match {
+            conditions: vec!["and more".to_owned()],
+            ..Match::default()
+        });
+    }
+    kinds
 }
 
 impl Match {
@@ -108,7 +121,7 @@ fn own(schema: &Value) -> Match {
     }
     for (name, value) in properties {
         if !TOLD_APART.contains(&name.as_str()) {
-            describe(spoken(name), value, 0, &mut conditions);
+            describe(&spoken(name), value, 0, &mut conditions);
         }
     }
     if let Some(reference) = schema.get("$ref").and_then(Value::as_str) {
@@ -172,27 +185,67 @@ fn spoken(name: &str) -> String {
     }
 }
 
-/// What is asked of a member of the request, and of the members in it.
-fn describe(name: String, value: &Value, depth: usize, conditions: &mut Vec<String>) {
+/// What is asked of a member of the request, and of the members in it. `name` is empty for what has been named already.
+fn describe(name: &str, value: &Value, depth: usize, conditions: &mut Vec<String>) {
+    let said = |what: &str| format!("{name} {what}").trim_start().to_owned();
     if value == &Value::Bool(false) {
-        conditions.push(format!("{name} absent"));
+        conditions.push(said("absent"));
         return;
     }
     let allowed = values(value);
     if !allowed.is_empty() {
-        conditions.push(format!("{name} {}", allowed.join(" or ")));
+        conditions.push(said(&allowed.join(" or ")));
         return;
     }
-    let members = value.get("properties").and_then(Value::as_object);
-    match members.filter(|members| !members.is_empty() && depth < DEEPEST) {
-        Some(members) => {
-            for (member, value) in members {
-                describe(format!("{name} {member}"), value, depth + 1, conditions);
-            }
+    let before = conditions.len();
+    if depth < DEEPEST {
+        let members = value.get("properties").and_then(Value::as_object);
+        for (member, value) in members.into_iter().flatten() {
+            describe(&said(member), value, depth + 1, conditions);
         }
-        None => match value.get("maxProperties").and_then(Value::as_u64) {
-            Some(0) => conditions.push(format!("{name} empty")),
-            _ => conditions.push(format!("{name} of a certain form")),
-        },
+        if let Some(each) = value.get("items").filter(|each| each.is_object()) {
+            describe(&said("each"), each, depth + 1, conditions);
+        }
+        conditions.extend(either(value, depth).map(|told| said(&told)));
     }
+    if value.get("maxProperties").and_then(Value::as_u64) == Some(0) {
+        conditions.push(said("empty"));
+    } else if value.get("not").is_some() {
+        conditions.push(said(EXCEPTIONS));
+    } else if conditions.len() == before && !says_little(value) {
+        conditions.push(said(UNTOLD));
+    }
+}
+
+/// The alternatives of a member, if they can be told in few words.
+fn either(value: &Value, depth: usize) -> Option<String> {
+    let alternatives: Vec<_> = ["anyOf", "oneOf"]
+        .iter()
+        .flat_map(|key| elements(value, key))
+        .map(|alternative| {
+            let mut conditions = Vec::new();
+            describe("", alternative, depth + 1, &mut conditions);
+            conditions.join(" and ")
+        })
+        .collect();
+    let told = alternatives.join(", or ");
+    let is_short =
+        !told.is_empty() && told.len() <= LONGEST && !alternatives.contains(&String::new());
+    is_short.then_some(told)
+}
+
+/// Whether a schema only says of which type a value is, or that there is one.
+fn says_little(value: &Value) -> bool {
+    const LITTLE: [&str; 5] = [
+        "type",
+        "required",
+        "minLength",
+        "$comment",
+        "additionalProperties",
+    ];
+    value.as_object().is_none_or(|keywords| {
+        keywords
+            .keys()
+            .all(|keyword| LITTLE.contains(&keyword.as_str()))
+    })
 }

@@ -74,6 +74,14 @@ fn each_branch_is_told_by_itself_with_what_stands_around_it() {
 }
 
 #[test]
+fn branches_that_multiply_are_told_in_part() {
+    let either = json!({"anyOf": [{}, {"properties": {"path": {"const": "/x"}}}]});
+    let kinds = matches(&json!({"allOf": vec![either; 64]}));
+    assert!(kinds.len() < 1000, "{}", kinds.len());
+    assert!(kinds.iter().any(|kind| kind.conditions == ["and more"]));
+}
+
+#[test]
 fn other_conditions_are_named() {
     let schema = json!({
         "properties": {
@@ -82,7 +90,7 @@ fn other_conditions_are_named() {
             "queryParams": {"properties": {"Action": {"enum": ["List", "Get"]}, "v": false}},
             "headers": {"properties": {"x-amz-target": {"type": "string", "pattern": "^A\\.[a-z]+$"}}},
             "parsedBody": {"properties": {"params": {"properties": {"name": {"const": "search"}}}}},
-            "body": {"type": "string", "minLength": 1},
+            "body": {"type": "string", "maxLength": 1},
         },
     });
     assert_eq!(
@@ -96,6 +104,32 @@ fn other_conditions_are_named() {
             "body of a certain form",
             "with exceptions",
         ]
+    );
+}
+
+#[test]
+fn a_body_is_told_by_its_alternatives_while_they_are_few() {
+    let conditions = |body: Value| {
+        let schema = json!({"properties": {"parsedBody": body}});
+        matches(&schema)[0].conditions.clone()
+    };
+    let call = |tool: &str| json!({"properties": {"method": {"const": "call"}, "params": {"properties": {"tool": {"const": tool}}}}});
+    assert_eq!(
+        conditions(json!({"anyOf": [call("search"), {"type": "array", "items": call("fetch")}]})),
+        [
+            "JSON body method call and params tool search, or each method call and each params tool fetch"
+        ]
+    );
+    let many: Vec<_> = (0..100).map(|number| call(&number.to_string())).collect();
+    assert_eq!(
+        conditions(json!({"anyOf": many})),
+        ["JSON body of a certain form"]
+    );
+    assert_eq!(
+        conditions(
+            json!({"type": "object", "properties": {"q": {"type": "string", "not": {"const": "x"}}, "v": {"type": "object"}}})
+        ),
+        ["JSON body q with exceptions"]
     );
 }
 
