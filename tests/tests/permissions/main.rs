@@ -13,5 +13,6 @@ mod catalog;
 mod check;
 mod denials;
 mod explain;
+mod grants;
 mod lint;
 mod observe;
