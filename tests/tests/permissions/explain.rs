@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use end_to_end::{Agent, Cli, Gateway, Home, Outcome, eventually, read_json};
+use end_to_end::{Agent, Cli, Gateway, Home, Outcome, eventually, program, read_json};
 use serde_json::{Value, json};
 
 const NOTION: &str = "https://api.notion.com/v1/pages/1";
@@ -226,6 +226,25 @@ fn people_see_each_rule_with_the_keyword_and_place_that_decides() {
 }
 
 #[test]
+fn rules_for_other_hosts_take_one_line_unless_all_is_asked_for() {
+    let home = Home::new();
+    let host =
+        |number: u8| json!({"properties": {"domain": {"const": format!("h{number}.example.com")}}});
+    let schemas: serde_json::Map<_, _> = (0..9)
+        .map(|number| (format!("s{number}"), host(number)))
+        .collect();
+    let rules: Vec<_> = (0..9)
+        .map(|number| json!({format!("s{number}"): []}))
+        .collect();
+    let file = home.permissions_file("policy.json", &json!({"schemas": schemas, "rules": rules}));
+    let short = explain(&home, &file, &["--url", "https://h8.example.com/"]).expect_code(1);
+    let expected = "  ✗ 0–7  8 rules for other hosts; -v shows each\n  ✓  8  s8  its scope matches, so it decides\n";
+    assert!(short.stdout.contains(expected), "{short}");
+    let whole = explain(&home, &file, &["--url", "https://h8.example.com/", "-v"]).expect_code(1);
+    assert!(whole.stdout.contains("\n  ✗  7  s7  domain: "), "{whole}");
+}
+
+#[test]
 fn the_exit_code_is_the_verdict_and_hooks_that_were_not_run_leave_it_open() {
     let home = Home::new();
     let policy = json!({"rules": [{"any": {"hooks": ["./hook"]}}]});
@@ -252,61 +271,62 @@ fn the_exit_code_is_the_verdict_and_hooks_that_were_not_run_leave_it_open() {
     explain(&home, &file, &[]).expect_usage_error("Error: Missing option '--url'.");
 }
 
-fn shell(gateway: &Gateway, agent: &Agent, command: &str) -> Outcome {
-    let shell = Cli::program("/bin/sh", gateway.home().path()).arguments(["-c", command]);
+/// Runs a command that was printed, as the agent or the operator would.
+fn shell(gateway: &Gateway, agent: &Agent, command: &Value) -> Outcome {
+    let command = command.as_str().expect("a command");
+    let command = command.replacen("mngr-latchkey", "\"$PROGRAM\"", 1);
+    let shell = Cli::program("/bin/sh", gateway.home().path()).arguments(["-c", &command]);
     let variables = agent.environment.iter();
     variables
         .fold(shell, |shell, (name, value)| shell.environment(name, value))
         .environment("LATCHKEY_GATEWAY", format!("http://{}", gateway.address()))
         .environment("MNGR_AGENT_ID", &agent.id)
+        .environment("PROGRAM", program())
+        .environment(
+            "MNGR_LATCHKEY_DIRECTORY",
+            gateway.home().latchkey_directory(),
+        )
         .run()
+        .expect_success()
 }
 
 #[tokio::test]
-async fn the_command_that_an_agent_asks_with_works_as_it_is_printed() {
+async fn the_commands_that_ask_and_grant_work_as_they_are_printed() {
     let gateway = Gateway::start().await;
     let agent = gateway.agent("a").await;
-    let explained = |url: &str| {
-        let arguments = [
-            "permissions",
-            "explain",
-            "--host-id",
-            &agent.host_id,
-            "--format",
-            "json",
-        ];
-        gateway
-            .home()
-            .command(arguments)
-            .arguments(["--url", url, "--latchkey-directory"])
-            .argument(gateway.home().latchkey_directory())
-            .run()
-            .expect_code(1)
-            .json()["commands"]
-            .clone()
-    };
-    let commands = explained(NOTION);
-    let ask = commands["ask"].as_str().expect("a command");
-    let answer = shell(&gateway, &agent, ask).expect_success();
-    let pending = gateway.admin().pending().await;
-    let payload = json!({"scope": "notion-api", "permissions": ["notion-read-pages"]});
-    assert_eq!(pending[0]["payload"], payload, "{answer}");
-    assert_eq!(pending[0]["agent_id"], json!(agent.id));
-    let grant = format!(
-        "mngr-latchkey permissions grant --host-id {} --scope notion-api --permission notion-read-pages",
-        agent.host_id
-    );
-    assert_eq!(commands["grant"], json!(grant));
-
-    let commands = explained("/minds-api-proxy/api/v1/files/home/it's%20mine");
-    let ask = commands["ask"].as_str().expect("a command");
-    let answer = shell(&gateway, &agent, ask).expect_success();
-    let pending = gateway.admin().pending().await;
-    let payload = json!({"path": "/home/it's mine", "access": "READ"});
-    assert!(
-        pending.iter().any(|request| request["payload"] == payload),
-        "{answer}"
-    );
+    for (url, payload) in [
+        (
+            NOTION,
+            json!({"scope": "notion-api", "permissions": ["notion-read-pages"]}),
+        ),
+        (
+            "/minds-api-proxy/api/v1/files/home/it's%20mine",
+            json!({"path": "/home/it's mine", "access": "READ"}),
+        ),
+    ] {
+        let explain = |code| {
+            let arguments = [
+                "permissions",
+                "explain",
+                "--host-id",
+                &agent.host_id,
+                "--url",
+                url,
+            ];
+            gateway
+                .cli(arguments.into_iter().chain(["--format", "json"]))
+                .expect_code(code)
+                .json()
+        };
+        let commands = &explain(1)["commands"];
+        let answer = shell(&gateway, &agent, &commands["ask"]);
+        let pending = gateway.admin().pending().await;
+        let asked = pending.iter().find(|request| request["payload"] == payload);
+        let asked = asked.unwrap_or_else(|| panic!("{pending:?} {answer}"));
+        assert_eq!(asked["agent_id"], json!(agent.id));
+        shell(&gateway, &agent, &commands["grant"]);
+        explain(0);
+    }
 }
 
 #[tokio::test]
@@ -320,12 +340,7 @@ async fn a_denial_of_the_past_is_explained_by_what_was_decided_then_and_what_is_
     let id = answer.header("x-latchkey-gateway-request-id").to_owned();
     let explain = |arguments: &[&str]| {
         let command = ["permissions", "explain", "--request-id", &id];
-        let directory = gateway.home().latchkey_directory();
-        let command = gateway.home().command(command).arguments(arguments);
-        command
-            .argument("--latchkey-directory")
-            .argument(directory)
-            .run()
+        gateway.cli(command.iter().chain(arguments))
     };
     eventually("the log has the denial", async || {
         explain(&[]).status.code() == Some(1)

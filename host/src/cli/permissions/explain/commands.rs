@@ -19,25 +19,34 @@ pub(super) struct Commands {
 }
 
 impl Commands {
-    /// What would help; nothing where a grant would not.
+    /// What would help; nothing where a grant would not. Without a `host` the file itself is named.
     pub(super) fn of(explanation: &Explanation, host: Option<&HostId>) -> Self {
+        let whose = match host {
+            Some(host) => format!("--host-id {host}"),
+            None => format!("--file {}", word(&explanation.file)),
+        };
         let mut grants = explanation.grants.iter();
         if let Some(grant) = grants.find(|grant| grant.obstacle.is_none()) {
             let payload = json!({"scope": grant.scope, "permissions": [grant.permission]});
-            let host = host.map_or("ID", HostId::as_str);
             return Self {
                 ask: Some(ask("predefined", &payload)),
                 grant: Some(format!(
-                    "mngr-latchkey permissions grant --host-id {host} --scope {} --permission {}",
+                    "mngr-latchkey permissions grant {whose} --scope {} --permission {}",
                     word(&grant.scope),
                     word(&grant.permission)
                 )),
             };
         }
-        let access = explanation.file_access.as_ref();
+        let Some(access) = &explanation.file_access else {
+            return Self::default();
+        };
         Self {
-            ask: access.map(|access| ask("file-sharing", &json!(access))),
-            grant: None,
+            ask: Some(ask("file-sharing", &json!(access))),
+            grant: Some(format!(
+                "mngr-latchkey permissions grant {whose} --share {} --access {}",
+                word(&access.path),
+                access.access
+            )),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! An explanation as text for people: the verdict, then what leads to it, then what to change.
 
+mod rules;
+
 use std::fmt::{self, Write};
 use std::io::{IsTerminal, stdout};
 
@@ -7,13 +9,8 @@ use serde_json::Value;
 
 use super::commands::Commands;
 use super::recorded::Recorded;
-use crate::permissions::Mismatch;
-use crate::permissions::explain::{
-    Answer, Explanation, Grant, HookOutcome, PermissionStep, RuleOutcome, RuleStep,
-};
+use crate::permissions::explain::{Answer, Explanation, Grant};
 
-/// How many reasons are shown of one schema, unless all are asked for.
-const REASONS: usize = 3;
 /// How much of a value of the request is shown, in characters.
 const SHOWN: usize = 200;
 
@@ -138,92 +135,6 @@ impl Page {
         Ok(())
     }
 
-    fn rules(&mut self, rules: &[RuleStep]) -> fmt::Result {
-        if rules.is_empty() {
-            return Ok(());
-        }
-        let mut file = None;
-        let scopes = rules.iter().map(|rule| rule.place.scope.chars().count());
-        let width = scopes.max().unwrap_or_default().min(40);
-        for rule in rules {
-            if file != Some(&rule.place.file) {
-                self.heading(&format!("Rules of {}", rule.place.file))?;
-                file = Some(&rule.place.file);
-            }
-            let (mark, what) = match rule.outcome {
-                RuleOutcome::Passed => (Mark::No, String::new()),
-                RuleOutcome::Decides => (Mark::Yes, "its scope matches, so it decides".to_owned()),
-                RuleOutcome::Failed => (Mark::No, rule.error.clone().unwrap_or_default()),
-                RuleOutcome::NotReached => (Mark::Skipped, "not asked".to_owned()),
-                RuleOutcome::NotReachedButAllows => {
-                    (Mark::Skipped, "not asked; it would allow this".to_owned())
-                }
-            };
-            let mut reasons = self.reasons(&rule.reasons, &rule.place.scope).into_iter();
-            let what = reasons.next().unwrap_or(what);
-            self.text.push_str("  ");
-            self.mark(mark)?;
-            let lead = format!(" {:>2}  {:<width$}  ", rule.place.index, rule.place.scope);
-            self.line(&lead, &what)?;
-            let indent = " ".repeat(lead.chars().count() + 3);
-            for reason in reasons {
-                self.line(&indent, &reason)?;
-            }
-            self.decision(rule)?;
-        }
-        Ok(())
-    }
-
-    /// Hooks and permissions of the rule that decides.
-    fn decision(&mut self, rule: &RuleStep) -> fmt::Result {
-        for hook in &rule.hooks {
-            let (mark, what) = match hook.outcome {
-                HookOutcome::Passed => (Mark::Yes, "passed"),
-                HookOutcome::Denied => (Mark::No, "denied"),
-                HookOutcome::Failed => (Mark::No, "failed"),
-                HookOutcome::NotRun => (Mark::Skipped, "not run"),
-            };
-            self.text.push_str("       ");
-            self.mark(mark)?;
-            self.line(" hook ", &format!("{}  {what}", hook.hook))?;
-        }
-        if rule.outcome != RuleOutcome::Decides {
-            return Ok(());
-        }
-        match rule.permissions.as_deref() {
-            None => self.line("       ", "it asks for no permission"),
-            Some([]) => self.line("       ", "it lists no permission, so it denies"),
-            Some(permissions) => self.permissions(permissions),
-        }
-    }
-
-    fn permissions(&mut self, permissions: &[PermissionStep]) -> fmt::Result {
-        let names = permissions
-            .iter()
-            .map(|permission| permission.name.chars().count());
-        let width = names.max().unwrap_or_default().min(40);
-        for permission in permissions {
-            let (mark, what) = match &permission.error {
-                _ if permission.matches => (Mark::Yes, "matches".to_owned()),
-                Some(error) => (Mark::No, error.clone()),
-                None => (Mark::No, String::new()),
-            };
-            let mut reasons = self
-                .reasons(&permission.reasons, &permission.name)
-                .into_iter();
-            let what = reasons.next().unwrap_or(what);
-            self.text.push_str("       ");
-            self.mark(mark)?;
-            let lead = format!(" {:<width$}  ", permission.name);
-            self.line(&lead, &what)?;
-            let indent = " ".repeat(lead.chars().count() + 8);
-            for reason in reasons {
-                self.line(&indent, &reason)?;
-            }
-        }
-        Ok(())
-    }
-
     fn grants(&mut self, grants: &[Grant]) -> fmt::Result {
         if grants.is_empty() {
             return Ok(());
@@ -245,37 +156,6 @@ impl Page {
             }
         }
         Ok(())
-    }
-
-    /// Each reason of the schema `owner` as a line; of alternatives, those that come closest.
-    fn reasons(&self, reasons: &[Mismatch], owner: &str) -> Vec<String> {
-        // Where the host is another one, the rest does not matter.
-        let is_about_host = |reason: &&Mismatch| reason.at == "/domain";
-        let elsewhere = reasons.iter().find(is_about_host);
-        let reasons = match elsewhere.filter(|_| !self.is_whole) {
-            Some(reason) => std::slice::from_ref(reason),
-            None => reasons,
-        };
-        let mut lines = Vec::new();
-        for reason in reasons {
-            if reason.alternatives.is_empty() {
-                lines.push(told(reason, owner));
-                continue;
-            }
-            let mut alternatives: Vec<_> = reason.alternatives.iter().collect();
-            alternatives.sort_by_key(|alternative| alternative.len());
-            for alternative in alternatives {
-                let parts = self.reasons(alternative, owner);
-                let start = if lines.is_empty() { "" } else { "or " };
-                lines.push(format!("{start}{}", parts.join("; ")));
-            }
-        }
-        if !self.is_whole && lines.len() > REASONS + 1 {
-            let more = lines.len() - REASONS;
-            lines.truncate(REASONS);
-            lines.push(format!("and {more} more like this; -v shows all"));
-        }
-        lines
     }
 
     fn heading(&mut self, text: &str) -> fmt::Result {
@@ -351,16 +231,6 @@ fn reason(explanation: &Explanation) -> String {
         "rule {} of {}: scope {}, {why}",
         rule.index, rule.file, rule.scope
     )
-}
-
-/// A reason with its place, and with the schema that it stands in if that is another one than `owner`.
-fn told(reason: &Mismatch, owner: &str) -> String {
-    let schema = if reason.schema == owner {
-        String::new()
-    } else {
-        format!("{} ", reason.schema)
-    };
-    format!("{reason}  ({schema}{})", reason.place)
 }
 
 /// A value of the request, texts without quotes.

@@ -141,7 +141,8 @@ fn provided(dissection: &Dissection, request: &Request) -> &'static str {
     }
 }
 
-/// What keeps scopes and permissions from matching at one property of the request, in schemas that are the file's to change.
+/// What alone keeps scopes and permissions from matching, at one property of the request, in schemas that are the file's to
+/// change.
 fn obstacles_at(dissection: &Dissection, request: &Request, property: &str) -> Vec<Mismatch> {
     let diagnostics = dissection.diagnostics();
     let at = format!("/{property}");
@@ -149,14 +150,9 @@ fn obstacles_at(dissection: &Dissection, request: &Request, property: &str) -> V
     for rule in &dissection.rules.rules {
         let permissions = rule.permissions.iter().flat_map(|list| &list.list);
         for schema in std::iter::once(&rule.scope).chain(permissions) {
-            if found.len() >= MOST_OBSTACLES {
-                return found;
-            }
             let value = request.as_value();
             let reasons = diagnostics.mismatches(schema.id, value, value);
-            let mut pending = reasons.unwrap_or_default();
-            while let Some(mut reason) = pending.pop() {
-                pending.extend(reason.alternatives.drain(..).flatten());
+            for reason in sole(reasons.unwrap_or_default()) {
                 let is_known = found
                     .iter()
                     .any(|other| (&other.schema, &other.place) == (&reason.schema, &reason.place));
@@ -168,7 +164,17 @@ fn obstacles_at(dissection: &Dissection, request: &Request, property: &str) -> V
             }
         }
     }
+    found.truncate(MOST_OBSTACLES);
     found
+}
+
+/// Each reason without which a schema would match: where there are several they must all go, of alternatives one must.
+fn sole(mut reasons: Vec<Mismatch>) -> Vec<Mismatch> {
+    match (reasons.pop(), reasons.is_empty()) {
+        (Some(reason), true) if reason.alternatives.is_empty() => vec![reason],
+        (Some(reason), true) => reason.alternatives.into_iter().flat_map(sole).collect(),
+        _ => Vec::new(),
+    }
 }
 
 /// The first change to a schema of the file that lets the request through, of those that `change` makes of an obstacle.
