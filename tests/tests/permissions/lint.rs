@@ -4,7 +4,8 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
-use end_to_end::{Gateway, Home, Outcome, ask, share};
+use end_to_end::discovery::Discovered;
+use end_to_end::{Gateway, Home, Outcome, Supervisor, ask, eventually, share};
 use serde_json::{Value, json};
 
 const HOST: &str = "host-0123456789abcdef0123456789abcdef";
@@ -202,4 +203,65 @@ fn a_file_that_cannot_be_used_ends_with_2_and_does_not_keep_others_from_being_lo
         outcome.stderr.contains("there is no permissions file at"),
         "{outcome}"
     );
+}
+
+#[test]
+fn what_grants_and_revocations_write_is_clean() {
+    let home = with_host();
+    for (verb, what) in [
+        (
+            "grant",
+            ["--scope", "slack-api", "--permission", "slack-read-all"],
+        ),
+        (
+            "grant",
+            ["--scope", "github-rest-api", "--permission", "any"],
+        ),
+        ("grant", ["--share", "/home/me/a b", "--access", "WRITE"]),
+        (
+            "revoke",
+            ["--scope", "slack-api", "--permission", "slack-read-all"],
+        ),
+    ] {
+        home.cli(["permissions", verb, "--host-id", HOST].iter().chain(&what))
+            .expect_success();
+        lint(&home, &["--host-id", HOST, "--strict"]).expect_success();
+    }
+}
+
+#[tokio::test]
+async fn hosts_and_agents_that_a_supervisor_does_not_know_are_told() {
+    let supervisor = Supervisor::in_home(with_host()).start().await;
+    let other = HOST.replace('0', "f");
+    let file = supervisor.home().permissions_file(
+        &format!("hosts/{other}/latchkey_permissions.json"),
+        &json!({"rules": [{"slack-api": ["slack-read-all"]}]}),
+    );
+    let agent = Discovered::new(&REGISTERED.replace('0', "e"), HOST);
+    let nowhere = json!({"user": "nobody", "host": "127.0.0.1", "port": 9, "key_path": "/nonexistent", "command": "ssh"});
+    supervisor.mngr().started(1).await;
+    supervisor.mngr().say(&agent.agent_discovered());
+    let linted = || {
+        let outcome = lint(supervisor.home(), &["--format", "json"]).expect_success();
+        let mut codes = codes(&outcome);
+        codes.sort();
+        (codes, outcome)
+    };
+    eventually("an agent without a tunnel is counted", async || {
+        supervisor.status()["discovery"]["agents"] == 1
+    })
+    .await;
+    let (codes, outcome) = linted();
+    assert_eq!(codes, ["hosts-not-checked"], "{outcome}");
+    supervisor.mngr().say(&agent.ssh_info(&nowhere));
+    eventually("the agent's host is in the status", async || {
+        supervisor.status()["hosts"]
+            .to_string()
+            .contains(&agent.agent_id)
+    })
+    .await;
+    let (codes, outcome) = linted();
+    assert_eq!(codes, ["unknown-agent", "unknown-host"], "{outcome}");
+    assert!(outcome.stdout.contains(REGISTERED), "{outcome}");
+    assert!(outcome.stdout.contains(text(&file)), "{outcome}");
 }
