@@ -1,8 +1,10 @@
 //! The keywords for lists.
 
+use std::collections::HashSet;
+
 use serde_json::Value;
 
-use super::super::evaluate::{Evaluated, equal};
+use super::super::evaluate::{Evaluated, canonical};
 use super::super::node::{ArrayKeywords, Contains};
 use super::Mismatch;
 use super::walk::{Here, Walk};
@@ -54,11 +56,8 @@ impl Walk<'_> {
                 }
             }
         }
-        let repeated = |(index, item): (usize, &Value)| {
-            let mut others = items.iter().skip(index + 1);
-            others.any(|other| equal(item, other))
-        };
-        if node.unique && items.iter().enumerate().any(repeated) {
+        let mut seen = HashSet::new();
+        if node.unique && !items.iter().all(|item| seen.insert(canonical(item))) {
             reasons.push(self.reason(here, "uniqueItems"));
         }
         reasons

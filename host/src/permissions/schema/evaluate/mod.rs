@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::Fault;
 use super::node::{Keywords, Node, NodeId, OwnedPattern, Schemas};
-pub(super) use scalar::{equal, is_multiple, is_type};
+pub(super) use scalar::{canonical, equal, is_multiple, is_type};
 use scalar::{text_matches, within};
 
 /// Far beyond what a schema for a request needs; what passes it is a reference that runs in circles.
@@ -190,7 +190,9 @@ impl Evaluation<'_> {
             Value::String(text) => {
                 raise(node.faults.string.as_ref())?;
                 match &node.string {
-                    Some(string) => text_matches(string, text, |pattern| self.occurs(pattern, text)),
+                    Some(string) => {
+                        text_matches(string, text, |pattern| self.occurs(pattern, text))
+                    }
                     None => Ok(true),
                 }
             }

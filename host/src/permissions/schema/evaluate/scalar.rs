@@ -38,7 +38,7 @@ pub(in crate::permissions::schema) fn equal(one: &Value, other: &Value) -> bool 
 }
 
 /// The same text for equal values, and another one for every other.
-pub(super) fn canonical(value: &Value) -> String {
+pub(in crate::permissions::schema) fn canonical(value: &Value) -> String {
     match value {
         // Zero has two signs and one value.
         Value::Number(number) => format!(
