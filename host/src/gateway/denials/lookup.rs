@@ -20,8 +20,12 @@ const MOST_KINDS: usize = 10_000;
 pub enum FindError {
     #[error("'{0}' is not a request id: copy the 32 hexadecimal characters of the header {header} of a 403", header = super::HEADER)]
     Malformed(String),
-    #[error("{} has no denial with the id {id}{}: it is of another latchkey directory, or its record is gone: full logs are removed in time, \
-        and of very many denials in a row some are only counted", log.display(), reach(*beginning))]
+    #[error(
+        "no denial has the id {id} in {}{}: it is of another latchkey directory, or its record is gone, as full logs are removed \
+         in time, or it was one of very many in a row, which are counted",
+        log.display(),
+        reach(*beginning)
+    )]
     NotFound {
         id: String,
         log: PathBuf,
