@@ -12,6 +12,9 @@ const DEFAULT_PERMISSIONS: &str = "{\n  \"rules\": []\n}";
 const ADMIN_PERMISSIONS: &str =
     "{\n  \"rules\": [\n    {\n      \"any\": [\n        \"any\"\n      ]\n    }\n  ]\n}";
 
+/// The name of the file that speaks for requests without an override token.
+pub const DEFAULT_FILE: &str = "latchkey_default_permissions.json";
+
 /// The root of all state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LatchkeyDirectory {
@@ -55,8 +58,7 @@ impl LatchkeyDirectory {
     }
 
     pub fn default_permissions(&self) -> PathBuf {
-        self.plugin_data_dir()
-            .join("latchkey_default_permissions.json")
+        self.plugin_data_dir().join(DEFAULT_FILE)
     }
 
     pub fn admin_permissions(&self) -> PathBuf {

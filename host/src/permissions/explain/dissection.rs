@@ -14,6 +14,7 @@ use super::super::include::{Merged, normalise};
 use super::super::schema::{Compiler, Diagnostics, NodeId, Origins, Registry, Schemas};
 use super::super::{CheckError, Request};
 use super::RulePlace;
+use crate::store::paths::DEFAULT_FILE;
 
 /// The rules of a file and its includes, with their origins.
 pub(super) struct Dissection {
@@ -104,6 +105,13 @@ impl Dissection {
     /// Whether this is the permissions file itself, and not one that it includes.
     pub(super) fn is_root(&self, file: &str) -> bool {
         normalise(&self.root).display().to_string() == file
+    }
+
+    /// Whether this is the file for requests that name none.
+    pub(super) fn is_default(&self) -> bool {
+        self.root
+            .file_name()
+            .is_some_and(|name| name == DEFAULT_FILE)
     }
 
     /// Whether a file defines `name`, rather than the catalog.

@@ -171,6 +171,10 @@ impl Explanation {
             self.advice.push(Advice::hook(dissection, hook, rule));
             return;
         }
+        if dissection.is_default() {
+            self.advice.push(Advice::no_override());
+            return;
+        }
         self.grants = grants::of(dissection, request);
         self.file_access = own_routes::file_access(request);
         self.advice = mistakes::find(dissection, request, &self.grants);

@@ -50,6 +50,8 @@ pub enum Mistake {
     OwnRoute,
     /// A hook denied the request.
     Hook,
+    /// The file that decides is the one for requests without an override token.
+    NoOverride,
 }
 
 /// A change to the request, the file, or what is granted.
@@ -91,6 +93,18 @@ impl Advice {
                  error output",
                 named(dissection, rule)
             ),
+            changes: Vec::new(),
+        }
+    }
+
+    /// Nobody grants anything to the default file.
+    pub(super) fn no_override() -> Self {
+        Self {
+            mistake: Mistake::NoOverride,
+            sentence: "this is the default file, which speaks for whoever sends no \
+                       X-Latchkey-Gateway-Permissions-Override: send the agent's own token in that header, \
+                       $LATCHKEY_GATEWAY_PERMISSIONS_OVERRIDE"
+                .to_owned(),
             changes: Vec::new(),
         }
     }

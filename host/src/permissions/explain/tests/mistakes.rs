@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::super::mistakes::Change;
-use super::{Advice, Answer, Mistake, Sandbox, only_advice, path_schema};
+use super::{Advice, Answer, Engine, Hooks, Mistake, Sandbox, only_advice, path_schema, request};
+use crate::permissions::BuiltinSchemas;
 
 const GATEWAY: &str = crate::permissions::GATEWAY_ORIGIN;
 
@@ -305,4 +306,25 @@ async fn the_gateways_own_routes_are_explained_by_what_agents_have_and_can_ask_f
         "{}",
         advice.sentence
     );
+}
+
+#[tokio::test]
+async fn the_default_file_is_told_from_a_file_that_lacks_something() {
+    let sandbox = Sandbox::new(&json!({}));
+    let path = sandbox
+        .path()
+        .with_file_name("latchkey_default_permissions.json");
+    std::fs::write(&path, "{\"rules\": []}").expect("written");
+    let engine = Engine::new(BuiltinSchemas::standard());
+    let get = request("GET", "https://api.notion.com/v1/pages/1");
+    let explanation = engine.explain(&path, &get, Hooks::Run).await;
+    let advice = only_advice(&explanation, Mistake::NoOverride);
+    assert!(
+        advice
+            .sentence
+            .contains("X-Latchkey-Gateway-Permissions-Override"),
+        "{}",
+        advice.sentence
+    );
+    assert!(explanation.grants.is_empty());
 }
