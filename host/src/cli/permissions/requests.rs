@@ -96,8 +96,8 @@ impl Default for Headers {
 /// Why a description is no request.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum RequestError {
-    #[error("the line is not a request: {0}")]
-    NotDescribed(String),
+    #[error("line {number} is not a request: {problem}")]
+    NotDescribed { number: usize, problem: String },
     #[error("{url:?} is not a URL: {problem}")]
     Url { url: String, problem: String },
     #[error("{0:?} is not a method")]
@@ -226,6 +226,10 @@ pub(super) fn read_lines(
 }
 
 fn parse(line: &[u8], number: usize) -> Result<Described, RequestError> {
-    serde_json::from_slice(line.trim_ascii())
-        .map_err(|error| RequestError::NotDescribed(format!("{error} (line {number})")))
+    serde_json::from_slice::<Map<String, Value>>(line.trim_ascii())
+        .and_then(|members| serde_json::from_value(members.into()))
+        .map_err(|error| RequestError::NotDescribed {
+            number,
+            problem: error.to_string(),
+        })
 }
