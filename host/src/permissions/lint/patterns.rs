@@ -108,9 +108,9 @@ impl Pattern<'_> {
         let end = self.survey.open_end(behind);
         let lacking = match (&start, &end) {
             (None, None) => return None,
-            (Some(_), None) => "no ^ at its beginning",
-            (None, Some(_)) => "no $ at its end",
-            (Some(_), Some(_)) => "neither ^ nor $",
+            (Some(_), None) => "no ^ at its beginning, so anything may stand before it",
+            (None, Some(_)) => "no $ at its end, so anything may stand behind it",
+            (Some(_), Some(_)) => "neither ^ nor $, so anything may stand around it",
         };
         let examples: Vec<_> = start
             .iter()
@@ -120,7 +120,7 @@ impl Pattern<'_> {
         Some((
             Code::UnanchoredPattern,
             format!(
-                "{:?} has {lacking}, so it is searched anywhere and matches {} too",
+                "{:?} has {lacking}: it matches {} too",
                 self.source,
                 examples.join(" and ")
             ),

@@ -81,8 +81,7 @@ impl Survey {
     /// or left open on purpose.
     pub(in crate::permissions) fn open_start(&self, additions: &[&str]) -> Option<String> {
         let open = |pieces: &[&Piece]| match pieces.first() {
-            Some(Piece::Start) => false,
-            Some(first) => any_repeated(first).is_none(),
+            Some(first) => !mentions(first, &Piece::Start) && any_repeated(first).is_none(),
             None => true,
         };
         self.extended(open, additions, |addition, text| {
@@ -93,8 +92,7 @@ impl Survey {
     /// The same for what stands behind.
     pub(in crate::permissions) fn open_end(&self, additions: &[&str]) -> Option<String> {
         let open = |pieces: &[&Piece]| match pieces.last() {
-            Some(Piece::End) => false,
-            Some(last) => any_repeated(last).is_none(),
+            Some(last) => !mentions(last, &Piece::End) && any_repeated(last).is_none(),
             None => true,
         };
         self.extended(open, additions, |addition, text| {
@@ -147,6 +145,19 @@ fn flatten<'p>(piece: &'p Piece, sequence: &mut Vec<&'p Piece>) {
         Piece::Concat(pieces) => pieces.iter().for_each(|piece| flatten(piece, sequence)),
         Piece::Group { inner, .. } => flatten(inner, sequence),
         other => sequence.push(other),
+    }
+}
+
+/// Whether an anchor stands anywhere within: `(/|$)` fixes an end as well as `$` does.
+fn mentions(piece: &Piece, anchor: &Piece) -> bool {
+    match piece {
+        Piece::Concat(pieces) | Piece::Either(pieces) => {
+            pieces.iter().any(|piece| mentions(piece, anchor))
+        }
+        Piece::Group { inner, .. } | Piece::Look { inner, .. } | Piece::Repeat { inner, .. } => {
+            mentions(inner, anchor)
+        }
+        piece => std::mem::discriminant(piece) == std::mem::discriminant(anchor),
     }
 }
 

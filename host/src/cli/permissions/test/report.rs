@@ -120,8 +120,9 @@ impl Report<'_> {
 
     fn summary(&self) -> String {
         let failed = self.cases.iter().filter(|case| !case.passed()).count();
+        let plural = if self.cases.len() == 1 { "" } else { "s" };
         let mut summary = format!(
-            "{} cases: {} as expected, {failed} failed",
+            "{} case{plural}: {} as expected, {failed} failed",
             self.cases.len(),
             self.cases.len() - failed
         );

@@ -31,21 +31,24 @@ impl<'a> Reader<'a> {
 
     /// The shape of the schema `name`; of an unknown name nothing is known.
     pub(in crate::permissions::lint) fn shape(&self, name: &str) -> Rc<Shape> {
+        self.named(name, MAX_DEPTH)
+    }
+
+    fn named(&self, name: &str, depth: usize) -> Rc<Shape> {
         if let Some(shape) = self.shapes.borrow().get(name) {
             return Rc::clone(shape);
         }
-        let regions = self.named(name, MAX_DEPTH);
-        let shape = Rc::new(Shape { regions });
-        self.shapes
-            .borrow_mut()
-            .insert(name.to_owned(), Rc::clone(&shape));
-        shape
-    }
-
-    fn named(&self, name: &str, depth: usize) -> Vec<Region> {
+        let remember = |regions| {
+            let shape = Rc::new(Shape { regions });
+            let mut shapes = self.shapes.borrow_mut();
+            shapes.insert(name.to_owned(), Rc::clone(&shape));
+            shape
+        };
+        // What refers to itself meets this.
+        let unknown = remember(vec![Region::unknown()]);
         match self.registry.get(name) {
-            Some(schema) => self.read(schema, schema, depth),
-            None => vec![Region::unknown()],
+            Some(schema) => remember(self.read(schema, schema, depth)),
+            None => unknown,
         }
     }
 
@@ -138,7 +141,7 @@ impl<'a> Reader<'a> {
     /// What `{"$ref": "#/$defs/<name>"}` leads to. Other references are left vague.
     fn referred(&self, schema: &Map<String, Value>, root: &Value, depth: usize) -> Vec<Region> {
         match keywords::referred_name(schema) {
-            Some(name) if !keywords::has_places(root) => self.named(&name, depth),
+            Some(name) if !keywords::has_places(root) => self.named(&name, depth).regions.clone(),
             _ => vec![Region::unknown()],
         }
     }
