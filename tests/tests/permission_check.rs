@@ -431,7 +431,7 @@ async fn every_name_of_the_catalog_is_known_to_the_check() {
             .collect();
         rules.push(json!({entry["scope"].as_str().unwrap(): names}));
     }
-    assert_eq!(catalog.as_object().unwrap().len(), 26);
+    assert!(rules.len() >= 28, "{} scopes", rules.len());
     rules.push(json!({"any": ["any"]}));
     bearer(&gateway, "all.json", &json!({"rules": rules}))
         .get("/permissions/self")

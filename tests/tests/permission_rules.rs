@@ -371,6 +371,9 @@ async fn every_wrong_body_of_a_rule_is_refused_in_the_words_that_clients_know() 
     assert_eq!(fs::read(path).unwrap(), before);
 }
 
+/// What the catalog got after the first version.
+const LATER_SERVICES: [&str; 4] = ["github-graphql", "notion-mcp", "ramp", "todoist"];
+
 #[tokio::test]
 async fn the_catalog_has_every_name_of_the_first_version() {
     let gateway = Gateway::start().await;
@@ -380,7 +383,8 @@ async fn the_catalog_has_every_name_of_the_first_version() {
         .await
         .expect(200);
     let catalog = pretty(&answer);
-    let services = catalog.as_object().unwrap();
+    let mut services = catalog.as_object().unwrap().clone();
+    services.retain(|service, _| !LATER_SERVICES.contains(&service.as_str()));
     let entries: Vec<&Value> = services
         .values()
         .flat_map(|entries| entries.as_array().unwrap())
