@@ -197,6 +197,20 @@ mod tests {
     }
 
     #[test]
+    fn who_sees_permissions_files_or_pending_requests_knows_permissions() {
+        for (policy, expected) in [
+            ("", false),
+            ("catalog = true\ncollections = [\"notes\"]", false),
+            ("permission_files = \"read\"", true),
+            ("permission_files = \"edit\"", true),
+            ("collections = [\"permission_requests/v2\"]", true),
+        ] {
+            let grants: Grants = toml::from_str(policy).unwrap();
+            assert_eq!(grants.knows_permissions(), expected, "{policy}");
+        }
+    }
+
+    #[test]
     fn an_unknown_key_is_refused_with_its_name() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("notes.toml");

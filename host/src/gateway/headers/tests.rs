@@ -217,3 +217,8 @@ fn websocket_is_told_from_other_upgrades() {
         );
     }
 }
+
+#[test]
+fn the_id_of_a_denial_is_in_the_header_that_is_documented() {
+    assert!(super::super::denials::HEADER.eq_ignore_ascii_case(REQUEST_ID.as_str()));
+}
