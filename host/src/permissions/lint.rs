@@ -6,6 +6,7 @@
 
 mod directory;
 mod finding;
+mod hooks;
 mod keywords;
 mod modes;
 mod names;
@@ -51,6 +52,7 @@ fn look(policy: &Policy) -> Vec<Finding> {
     let mut findings = Vec::new();
     policy.with_registry(|policy, registry| {
         names::look(policy, registry, &mut findings);
+        hooks::look(policy, &mut findings);
         values::look(policy, &mut findings);
         patterns::look(policy, &mut findings);
         reach::look(policy, registry, &mut findings);

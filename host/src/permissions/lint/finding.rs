@@ -37,6 +37,8 @@ pub enum Code {
     UnknownName,
     /// A schema that is used cannot be evaluated.
     UnusableSchema,
+    /// A hook cannot be run.
+    UnusableHook,
     /// Earlier rules take every request that the rule's scope matches.
     UnreachableRule,
     /// The rule's scope matches no request.
@@ -128,6 +130,7 @@ impl Code {
             Self::UnusableFile => "unusable-file",
             Self::UnknownName => "unknown-name",
             Self::UnusableSchema => "unusable-schema",
+            Self::UnusableHook => "unusable-hook",
             Self::UnreachableRule => "unreachable-rule",
             Self::ScopeMatchesNothing => "scope-matches-nothing",
             Self::GrantsNothing => "grants-nothing",
@@ -154,6 +157,7 @@ impl Code {
             Self::UnusableFile
             | Self::UnknownName
             | Self::UnusableSchema
+            | Self::UnusableHook
             | Self::UnreachableRule
             | Self::ScopeMatchesNothing
             | Self::GrantsNothing

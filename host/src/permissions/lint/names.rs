@@ -1,6 +1,6 @@
 //! Names: those that lead nowhere, that nobody uses, and that are said twice. Files that are included count as names.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use super::policy::Policy;
@@ -62,8 +62,9 @@ fn look_for_unused(policy: &Policy, findings: &mut Vec<Finding>) {
         return;
     }
     let used = policy.used();
+    let used: HashSet<&str> = used.iter().map(|used| used.name).collect();
     for name in policy.own_schemas() {
-        if used.iter().all(|used| used.name != name) {
+        if !used.contains(name.as_str()) {
             findings.push(Finding {
                 code: Code::UnusedSchema,
                 file: policy.root.clone(),

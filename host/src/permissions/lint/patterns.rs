@@ -92,9 +92,21 @@ impl Pattern<'_> {
             )];
         }
         let mut found = Vec::new();
+        found.extend(self.impossible());
         found.extend(self.unanchored());
         found.extend(self.loose_dot());
         found
+    }
+
+    fn impossible(&self) -> Option<Found> {
+        let lead = self.survey.leading_text();
+        let objection = self.property.objection_to_lead(&lead)?;
+        let name = self.property.name();
+        Some((
+            Code::ImpossibleValue,
+            format!("no request's {name} begins with {lead:?}: it {objection}"),
+            "write it as requests have it".to_owned(),
+        ))
     }
 
     fn unanchored(&self) -> Option<Found> {

@@ -3,6 +3,7 @@
 mod restrictions;
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
@@ -329,4 +330,23 @@ fn references_that_run_in_circles_or_fan_out_come_to_an_end() {
     }
     let content = json!({"schemas": schemas, "rules": [{"level0": ["any"]}, {"self": ["any"]}]});
     assert_eq!(found(&content), []);
+}
+
+#[test]
+fn hooks_that_cannot_be_run_are_found() {
+    let scene = Scene::new();
+    let hook = scene.write("hook", &json!("exit 0"));
+    let content =
+        json!({"rules": [{"any": {"hooks": ["found-on-the-path", "./hook", "./absent"]}}]});
+    let codes = |findings: Vec<Finding>| -> Vec<_> {
+        findings
+            .into_iter()
+            .map(|finding| (finding.code, finding.place))
+            .collect()
+    };
+    let absent = (Code::UnusableHook, "#/rules/0/any/hooks/2".to_owned());
+    let plain = (Code::UnusableHook, "#/rules/0/any/hooks/1".to_owned());
+    assert_eq!(codes(scene.lint(&content)), [plain, absent.clone()]);
+    fs::set_permissions(&hook, fs::Permissions::from_mode(0o700)).expect("executable");
+    assert_eq!(codes(scene.lint(&content)), [absent]);
 }

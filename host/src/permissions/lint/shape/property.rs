@@ -72,6 +72,29 @@ impl Property {
         };
         Some(reason.to_owned())
     }
+    /// Why no request has a value there that begins so, if that is certain: the end of a sentence as above.
+    pub(in crate::permissions::lint) fn objection_to_lead(self, lead: &str) -> Option<String> {
+        let reason = match self {
+            Self::PROTOCOL => protocol(lead)?,
+            Self::METHOD => method(lead)?,
+            Self::DOMAIN if lead.chars().any(char::is_uppercase) => "is always lower-case",
+            Self::PATH if !lead.is_empty() && !lead.starts_with('/') => "always begins with /",
+            Self::PATH => {
+                let refused = lead.chars().find(|c| !can_be_in_path(*c))?;
+                return Some(format!(
+                    "has no {refused:?}: it is compared as it is sent, without the query and percent-encoded"
+                ));
+            }
+            _ => return None,
+        };
+        Some(reason.to_owned())
+    }
+}
+
+/// Whether the character stays as it is when a path is sent.
+fn can_be_in_path(c: char) -> bool {
+    let url = Url::parse(&format!("https://host.invalid/x{c}x"));
+    url.is_ok_and(|url| url.path().contains(c))
 }
 
 fn protocol(text: &str) -> Option<&'static str> {
@@ -149,6 +172,30 @@ mod tests {
             let objection = Property::named(property).unwrap().objection(&value);
             let objection = objection.unwrap_or_else(|| panic!("{property} {value}"));
             assert!(objection.contains(word), "{objection}");
+        }
+    }
+
+    #[test]
+    fn beginnings_that_no_value_has_are_objected_to() {
+        for (property, lead, is_possible) in [
+            ("path", "/a b", false),
+            ("path", "/é", false),
+            ("path", "/a?b", false),
+            ("path", "a", false),
+            ("path", "/a%20b|[x]~", true),
+            ("path", "", true),
+            ("domain", "API.", false),
+            ("domain", "api.", true),
+            ("method", "get", false),
+            ("protocol", "https:", false),
+            ("body", "é b", true),
+        ] {
+            let objection = Property::named(property).unwrap().objection_to_lead(lead);
+            assert_eq!(
+                objection.is_none(),
+                is_possible,
+                "{property} {lead}: {objection:?}"
+            );
         }
     }
 

@@ -206,6 +206,7 @@ impl Place {
         let longest = leads.max_by_key(|lead| lead.len());
         self.lead = longest.unwrap_or_default().to_owned();
         self.values.as_ref().is_none_or(|values| !values.is_empty())
+            && property.objection_to_lead(&self.lead).is_none()
             && self
                 .demands
                 .iter()

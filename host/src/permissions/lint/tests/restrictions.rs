@@ -128,6 +128,13 @@ fn restrictions_that_an_absent_property_passes_are_found() {
 }
 
 #[test]
+fn a_pattern_that_forgets_how_paths_are_sent_grants_nothing() {
+    let content = granting(&at("path", json!({"pattern": "^/my files/.*$"})));
+    let codes: Vec<_> = found(&content).into_iter().map(|(code, _)| code).collect();
+    assert_eq!(codes, [Code::ImpossibleValue, Code::GrantsNothing]);
+}
+
+#[test]
 fn values_that_no_request_has_are_found() {
     let finding = one(&granting(&at("method", json!({"enum": ["GET", "post"]}))));
     assert_eq!(
