@@ -7,6 +7,7 @@
 mod backtrack;
 mod linear;
 mod literals;
+mod representative;
 mod samples;
 mod survey;
 mod syntax;

@@ -1,12 +1,10 @@
 //! Texts that a pattern matches: a few of many, spread over its alternatives. Each has been tried.
 
-use super::tree::{Member, Piece, Set};
+use super::tree::Piece;
 use super::{Pattern, syntax};
 
 /// Longer than what patterns for requests ask for.
 const MAX_LENGTH: usize = 2000;
-/// What most sets have one of, the most readable first.
-const CANDIDATES: &str = "a1/-_.A~%=?& ";
 
 /// At most `limit` texts that match `source`; none where it is no pattern, or one whose texts are hard to guess.
 pub(in crate::permissions) fn samples(source: &str, limit: usize) -> Vec<String> {
@@ -44,7 +42,7 @@ fn texts(piece: &Piece, limit: usize) -> Vec<String> {
             }
             spread(found, limit)
         }
-        Piece::Set(set) => member(set).map(String::from).into_iter().collect(),
+        Piece::Set(set) => set.representative().map(String::from).into_iter().collect(),
         Piece::AnyInLine => vec!["a".to_owned()],
         Piece::Start | Piece::End | Piece::WordBoundary { .. } | Piece::Look { .. } => {
             vec![String::new()]
@@ -65,27 +63,6 @@ fn joined(starts: &[String], ends: &[String], limit: usize) -> Vec<String> {
 pub(in crate::permissions) fn spread<T>(items: Vec<T>, limit: usize) -> Vec<T> {
     let step = items.len().div_ceil(limit.max(1)).max(1);
     items.into_iter().step_by(step).collect()
-}
-
-fn member(set: &Set) -> Option<char> {
-    let firsts = set.members.iter().filter_map(|member| match member {
-        Member::Range(low, _) => char::from_u32(*low),
-        _ => None,
-    });
-    CANDIDATES
-        .chars()
-        .chain(firsts)
-        .find(|c| set.members.iter().any(|member| is_in(member, *c)) != set.negated)
-}
-
-fn is_in(member: &Member, c: char) -> bool {
-    match member {
-        Member::Range(low, high) => (*low..=*high).contains(&u32::from(c)),
-        Member::Digit { negated } => c.is_ascii_digit() != *negated,
-        Member::Space { negated } => c.is_whitespace() != *negated,
-        Member::Word { negated } => (c.is_ascii_alphanumeric() || c == '_') != *negated,
-        Member::Property { .. } => false,
-    }
 }
 
 #[cfg(test)]
