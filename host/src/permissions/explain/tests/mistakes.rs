@@ -9,6 +9,16 @@ use crate::permissions::BuiltinSchemas;
 
 const GATEWAY: &str = crate::permissions::GATEWAY_ORIGIN;
 
+/// Adds to the permissions of a rule, which stand beside its hooks if it has any.
+fn add(body: &mut Value, permission: &str) {
+    let list = if body.is_object() {
+        &mut body["schemas"]
+    } else {
+        body
+    };
+    list.as_array_mut().expect("a list").push(json!(permission));
+}
+
 /// Follows a change of the file.
 fn follow(file: &mut Value, change: &Change) {
     match change {
@@ -21,8 +31,7 @@ fn follow(file: &mut Value, change: &Change) {
             *file.pointer_mut(&pointer).expect("the place exists") = value.clone();
         }
         Change::AddPermission { rule, permission } => {
-            let list = &mut file["rules"][rule.index][&rule.scope];
-            list.as_array_mut().expect("a list").push(json!(permission));
+            add(&mut file["rules"][rule.index][&rule.scope], permission);
         }
         Change::MoveRule { rule, before } => {
             let rules = file["rules"].as_array_mut().expect("a list");
@@ -32,7 +41,7 @@ fn follow(file: &mut Value, change: &Change) {
         Change::Grant { scope, permission } => {
             let rules = file["rules"].as_array_mut().expect("a list");
             match rules.iter_mut().find_map(|rule| rule.get_mut(scope)) {
-                Some(list) => list.as_array_mut().expect("a list").push(json!(permission)),
+                Some(body) => add(body, permission),
                 None => rules.push(json!({scope: [permission]})),
             }
         }
@@ -327,4 +336,16 @@ async fn the_default_file_is_told_from_a_file_that_lacks_something() {
         advice.sentence
     );
     assert!(explanation.grants.is_empty());
+}
+
+#[tokio::test]
+async fn a_rule_with_hooks_keeps_them_when_a_permission_is_added() {
+    let file = json!({
+        "schemas": {"a": path_schema("^/a$"), "b": path_schema("^/b$")},
+        "rules": [{"any": {"hooks": ["true"], "schemas": ["b"]}}, {"a": ["a"]}],
+    });
+    let url = "https://example.com/a";
+    let explanation = Sandbox::new(&file).explain("GET", url).await;
+    let advice = only_advice(&explanation, Mistake::Shadowed);
+    check_changes(&file, "GET", url, advice).await;
 }
