@@ -32,10 +32,10 @@ pub(in crate::permissions) enum Literal {
 impl Pattern {
     /// Every text in which the pattern occurs is, or has at that edge, one of these; `None` when there is no telling.
     pub(in crate::permissions) fn literals(&self, edge: Edge) -> Option<Vec<Literal>> {
-        let Matcher::Linear(regex) = &self.matcher else {
+        let Matcher::Linear(automaton) = &self.matcher else {
             return None;
         };
-        let hir = regex_syntax::parse(regex.as_str()).ok()?;
+        let hir = regex_syntax::parse(automaton.source()).ok()?;
         let properties = hir.properties();
         let starts = properties.look_set_prefix().contains(Look::Start);
         let ends = properties.look_set_suffix().contains(Look::End);

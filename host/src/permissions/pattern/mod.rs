@@ -4,6 +4,7 @@
 //! automaton where the pattern is regular, a matcher with a limit on its steps where it is not. A limit that is hit is an
 //! error and never an answer.
 
+mod automaton;
 mod backtrack;
 mod linear;
 mod literals;
@@ -20,12 +21,13 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
+use automaton::Automaton;
 use backtrack::Program;
 
 pub(super) use literals::{Edge, Literal};
-pub(super) use survey::Survey;
 
 pub(super) use samples::{samples, spread};
+pub(super) use survey::Survey;
 
 /// Longer than any pattern that a person writes.
 const MAX_LENGTH: usize = 64 * 1024;
@@ -36,7 +38,7 @@ pub(super) struct Pattern {
 }
 
 enum Matcher {
-    Linear(Regex),
+    Linear(Automaton),
     Backtracking(Program),
 }
 
@@ -56,11 +58,10 @@ impl Pattern {
             .try_for_each(|expression| check_property(expression))?;
         tree.names.iter().try_for_each(|name| check_name(name))?;
         if !tree.irregular
-            && let Some(translated) = linear::translate(&tree.root)
-            && let Ok(regex) = Regex::new(&translated)
+            && let Some(automaton) = Automaton::new(&tree.root)
         {
             return Ok(Self {
-                matcher: Matcher::Linear(regex),
+                matcher: Matcher::Linear(automaton),
             });
         }
         Ok(Self {
@@ -75,7 +76,10 @@ impl Pattern {
     /// The same, and the steps of backtracking that it took: many small searches are a long one, too.
     pub(super) fn counted(&self, text: &str) -> (Result<bool, TooCostly>, u32) {
         match &self.matcher {
-            Matcher::Linear(regex) => (Ok(regex.is_match(text)), 0),
+            Matcher::Linear(automaton) => {
+                let regex = automaton.regex().ok_or(TooCostly);
+                (regex.map(|regex| regex.is_match(text)), 0)
+            }
             Matcher::Backtracking(program) => {
                 let (found, steps) = program.counted(text);
                 (found.map_err(|_| TooCostly), steps)

@@ -203,7 +203,7 @@ fn the_backtracking_matcher_agrees_where_both_apply() {
         let tree = syntax::parse(pattern).expect("a valid pattern");
         let program = Program::compile(&tree).expect("a small pattern");
         assert_eq!(
-            program.is_match(text),
+            program.counted(text).0,
             Ok(*expected == Found),
             "/{pattern}/u on {text:?}"
         );
@@ -233,7 +233,7 @@ proptest! {
             let translated = linear::translate(&tree.root).expect("a regular pattern");
             let regex = Regex::new(&translated).expect("a valid translation");
             let program = Program::compile(&tree).expect("a small pattern");
-            prop_assert_eq!(program.is_match(&text), Ok(regex.is_match(&text)));
+            prop_assert_eq!(program.counted(&text).0, Ok(regex.is_match(&text)));
         }
     }
 }

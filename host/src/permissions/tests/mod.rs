@@ -6,6 +6,7 @@ mod hooks;
 mod keywords;
 mod rules;
 mod schemas;
+mod seeds;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;

@@ -21,12 +21,7 @@ const BYTES_PER_STEP: usize = 32;
 pub(super) struct Exhausted;
 
 impl Program {
-    /// Whether the pattern occurs anywhere in `text`.
-    pub(super) fn is_match(&self, text: &str) -> Result<bool, Exhausted> {
-        self.counted(text).0
-    }
-
-    /// The same, and how many steps it took to find that out or to give up.
+    /// Whether the pattern occurs anywhere in `text`, and how many steps it took to find that out or to give up.
     pub(super) fn counted(&self, text: &str) -> (Result<bool, Exhausted>, u32) {
         let mut state = State {
             slots: vec![None; self.slots],
