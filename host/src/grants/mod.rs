@@ -15,8 +15,7 @@ use std::path::{Path, PathBuf};
 use permission_grants::{Access, Effect, Members, SharedPath, Unmergeable};
 
 pub use self::names::UnknownName;
-use crate::permissions::catalog::Listing;
-use crate::permissions::{CheckError, Engine};
+use crate::permissions::{BuiltinSchemas, CheckError, Engine};
 use crate::store::baseline::agent_baseline;
 use crate::store::grants::{By, Change, between};
 use crate::store::permissions_file::{self, EditError};
@@ -120,8 +119,8 @@ pub enum GrantError {
 /// Edits permissions files for one person.
 pub struct Editor<'a> {
     pub engine: &'a Engine,
-    /// The catalog whose names can be granted, if there is one.
-    pub catalog: Option<&'a Listing>,
+    /// The schemas that exist without being defined: the engine's own.
+    pub schemas: &'a BuiltinSchemas,
     /// Who asks, for the journal.
     pub user: String,
 }
@@ -141,7 +140,7 @@ impl Editor<'_> {
         self.edit(path, run, |config| {
             let effect = match wish {
                 Wish::Permissions { scope, permissions } => {
-                    names::check(self.catalog, config, scope, permissions)?;
+                    names::check(self.schemas.listing(), config, scope, permissions)?;
                     Effect::predefined(scope, permissions)
                 }
                 Wish::Share { path, access } => Effect::file_sharing(path, *access),
@@ -162,15 +161,15 @@ impl Editor<'_> {
             return Err(absent(path, "revoked"));
         }
         self.edit(path, run, |config| {
-            let catalog = self.catalog;
+            let schemas = self.schemas;
             match removal {
                 Removal::Permissions { scope, permissions } if permissions.is_empty() => {
-                    revoke::scope(config, scope, catalog)
+                    revoke::scope(config, scope, schemas)
                 }
                 Removal::Permissions { scope, permissions } => {
-                    revoke::permissions(config, scope, permissions, catalog)
+                    revoke::permissions(config, scope, permissions, schemas)
                 }
-                Removal::Share { path, access } => revoke::share(config, path, *access, catalog),
+                Removal::Share { path, access } => revoke::share(config, path, *access, schemas),
             }
         })
     }
@@ -190,7 +189,7 @@ impl Editor<'_> {
             outcome.changes = between(&before, &after);
             let content = permissions_file::render(after.clone());
             self.engine.check(path, &content).map_err(|error| {
-                names::unknown(self.catalog, &after, &error)
+                names::unknown(self.schemas.listing(), &after, &error)
                     .map_or(Refusal::Unusable(error), Refusal::Name)
             })?;
             Ok(after)

@@ -136,7 +136,7 @@ fn entries<'a>(catalog: &'a Listing, scope: &str) -> impl Iterator<Item = &'a Sc
 }
 
 /// Whether the file itself says what the name stands for.
-pub(super) fn is_defined(config: &Members, name: &str) -> bool {
+fn is_defined(config: &Members, name: &str) -> bool {
     ["schemas", "patterns"].into_iter().any(|key| {
         config
             .get(key)

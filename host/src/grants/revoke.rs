@@ -1,16 +1,15 @@
 //! Taking grants out of a permissions file. What is left never allows more than before.
 //!
 //! A rule whose last permission goes, goes with it, if that is safe. It is not where a rule further down could decide the same
-//! requests instead, and perhaps allow them: there the rule stays with an empty list, which denies. Two scopes of the catalog decide
-//! different requests; of a scope that the file defines, or that is `any`, nobody can tell. A rule without permissions stays
-//! as it is, for it is there to deny. An object without permissions would allow whatever its hooks do, so it never comes of this.
+//! requests instead, and perhaps allow them: there the rule stays with an empty list, which denies. Two scopes decide different
+//! requests for certain when each says plainly to which domains it is limited, and they have none in common. A rule without
+//! permissions stays as it is, for it is there to deny. An object without permissions would allow whatever its hooks do, so it never comes of this.
 
 use permission_grants::{Access, Members, SharedPath, SharingName};
 use serde_json::{Value, json};
 
-use super::names::is_defined;
 use super::{Refusal, Remark};
-use crate::permissions::catalog::Listing;
+use crate::permissions::BuiltinSchemas;
 
 /// The scope of what is shared.
 const GATEWAY_SCOPE: &str = "latchkey-self";
@@ -28,10 +27,10 @@ enum Fate {
 pub(super) fn scope(
     config: &mut Members,
     scope: &str,
-    catalog: Option<&Listing>,
+    builtin: &BuiltinSchemas,
 ) -> Result<Vec<Remark>, Refusal> {
     let mut remarks = Vec::new();
-    let more = each_rule(config, scope, catalog, |body| match body {
+    let more = each_rule(config, scope, builtin, |body| match body {
         Value::Array(names) if names.is_empty() => {
             remarks.push(Remark::DeniesAlready(scope.to_owned()));
             Ok(Fate::Stays)
@@ -52,10 +51,10 @@ pub(super) fn permissions(
     config: &mut Members,
     scope: &str,
     names: &[String],
-    catalog: Option<&Listing>,
+    builtin: &BuiltinSchemas,
 ) -> Result<Vec<Remark>, Refusal> {
     let is_kept = |name: &Value| !names.iter().any(|gone| name.as_str() == Some(gone));
-    each_rule(config, scope, catalog, |body| {
+    each_rule(config, scope, builtin, |body| {
         let listed = match body {
             Value::Array(listed) => listed,
             Value::Object(members) => match members.get("schemas") {
@@ -95,7 +94,7 @@ pub(super) fn share(
     config: &mut Members,
     path: &SharedPath,
     access: Option<Access>,
-    catalog: Option<&Listing>,
+    builtin: &BuiltinSchemas,
 ) -> Result<Vec<Remark>, Refusal> {
     let path = path.given().trim_end_matches('/');
     let is_meant = |name: &str| {
@@ -108,7 +107,7 @@ pub(super) fn share(
         .filter(|name| is_meant(name))
         .map(str::to_owned)
         .collect();
-    let remarks = permissions(config, GATEWAY_SCOPE, &names, catalog)?;
+    let remarks = permissions(config, GATEWAY_SCOPE, &names, builtin)?;
     for name in names {
         if !is_used(config, &name)
             && let Some(schemas) = config.get_mut("schemas").and_then(Value::as_object_mut)
@@ -130,7 +129,7 @@ pub(super) fn is_of_hooks_alone(config: &Members, scope: &str) -> bool {
 fn each_rule(
     config: &mut Members,
     scope: &str,
-    catalog: Option<&Listing>,
+    builtin: &BuiltinSchemas,
     mut fate: impl FnMut(&Value) -> Result<Fate, Refusal>,
 ) -> Result<Vec<Remark>, Refusal> {
     let mut remarks = Vec::new();
@@ -150,7 +149,7 @@ fn each_rule(
                 let below = rules.get(index + 1..).unwrap_or_default();
                 let is_safe = below
                     .iter()
-                    .all(|rule| is_apart(config, catalog, scope, rule));
+                    .all(|rule| is_apart(config, builtin, scope, rule));
                 (!is_safe).then(|| {
                     remarks.push(Remark::StaysEmpty(scope.to_owned()));
                     json!([])
@@ -166,16 +165,50 @@ fn each_rule(
     Ok(remarks)
 }
 
-/// Whether `rule` decides no request that one for `scope` would decide.
-fn is_apart(config: &Members, catalog: Option<&Listing>, scope: &str, rule: &Value) -> bool {
-    let is_of_catalog = |scope: &str| {
-        let mut scopes = catalog.into_iter().flat_map(Listing::scopes);
-        !is_defined(config, scope) && scopes.any(|(_, known)| known.name == scope)
-    };
-    let Some(other) = rule.as_object().and_then(|rule| rule.keys().next()) else {
-        return false;
-    };
-    other != scope && is_of_catalog(scope) && is_of_catalog(other)
+/// Whether `rule` for certain decides no request that one for `scope` would decide.
+fn is_apart(config: &Members, builtin: &BuiltinSchemas, scope: &str, rule: &Value) -> bool {
+    let domains_of = |scope| domains(definition(config, builtin, scope)?);
+    let other = rule.as_object().and_then(|rule| rule.keys().next());
+    match (domains_of(scope), other.and_then(|other| domains_of(other))) {
+        (Some(one), Some(other)) => !one.iter().any(|domain| other.contains(domain)),
+        _ => false,
+    }
+}
+
+/// What a scope stands for, where that can be told without other files.
+fn definition<'a>(
+    config: &'a Members,
+    builtin: &'a BuiltinSchemas,
+    name: &str,
+) -> Option<&'a Value> {
+    let own = ["schemas", "patterns"]
+        .into_iter()
+        .find_map(|key| config.get(key)?.get(name));
+    // An included file may define it, too.
+    own.or_else(|| match config.contains_key("include") {
+        true => None,
+        false => builtin.get(name),
+    })
+}
+
+/// The domains that a schema is limited to, if it says so plainly.
+fn domains(schema: &Value) -> Option<Vec<&str>> {
+    if let Some(domain) = schema.pointer("/properties/domain") {
+        return match (domain.get("const"), domain.get("enum")) {
+            (Some(domain), _) => Some(domain.as_str().into_iter().collect()),
+            (None, Some(domains)) => Some(
+                domains
+                    .as_array()?
+                    .iter()
+                    .filter_map(Value::as_str)
+                    .collect(),
+            ),
+            (None, None) => None,
+        };
+    }
+    let branches = schema.get("anyOf")?.as_array()?;
+    let domains = branches.iter().map(domains).collect::<Option<Vec<_>>>()?;
+    Some(domains.concat())
 }
 
 /// Whether a name is still listed somewhere, or may be referred to.

@@ -1,10 +1,11 @@
 use std::fs;
 use std::path::PathBuf;
 
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::permissions::{BuiltinSchemas, Engine};
+use crate::permissions::{BuiltinSchemas, Decision, Engine, Request};
 use crate::store::permissions_file::read_with_origins;
 
 struct Fixture {
@@ -40,7 +41,7 @@ impl Fixture {
     fn editor(&self) -> Editor<'_> {
         Editor {
             engine: &self.engine,
-            catalog: self.schemas.listing(),
+            schemas: &self.schemas,
             user: "me".to_owned(),
         }
     }
@@ -267,6 +268,79 @@ fn an_emptied_rule_goes_where_nothing_else_could_take_over() {
     );
     assert_eq!(fixture.rules(), "[]");
     nothing_changed(fixture.revoke("github-rest-api", &[]));
+}
+
+#[test]
+fn scopes_are_apart_where_their_domains_say_so() {
+    for (later, schemas, stays) in [
+        ("google-docs-api", json!({}), false),
+        ("google-gmail-api", json!({}), true),
+        ("google-calendar-api", json!({}), true),
+        (
+            "mine",
+            json!({"mine": {"properties": {"domain": {"const": "example.org"}}}}),
+            false,
+        ),
+        (
+            "mine",
+            json!({"mine": {"properties": {"domain": {"pattern": "."}}}}),
+            true,
+        ),
+        ("google-docs-api", json!({"google-docs-api": {}}), true),
+    ] {
+        let fixture = Fixture::with(&json!({
+            "schemas": schemas,
+            "rules": [{"google-drive-api": ["any"]}, {later: ["any"]}],
+        }));
+        fixture.revoke("google-drive-api", &[]).unwrap();
+        let is_there = fixture.rules().contains("google-drive-api");
+        assert_eq!(is_there, stays, "{later} {schemas}: {}", fixture.rules());
+    }
+}
+
+/// A rule whose scopes overlap in every way, in every form without hooks.
+fn rule() -> impl Strategy<Value = Value> {
+    let scopes = prop::sample::select(vec!["slack-api", "github-rest-api", "any", "slack", "read"]);
+    let names = prop::sample::subsequence(
+        vec!["any", "slack-read-all", "github-read-all", "read"],
+        0..3,
+    );
+    (scopes, names, any::<bool>()).prop_map(|(scope, names, is_object)| match is_object {
+        true => json!({ scope: {"schemas": names} }),
+        false => json!({ scope: names }),
+    })
+}
+
+proptest! {
+    #[test]
+    fn revoking_never_allows_more(
+        rules in prop::collection::vec(rule(), 0..6),
+        scope in prop::sample::select(vec!["slack-api", "github-rest-api", "any", "slack", "read"]),
+        names in prop::sample::subsequence(vec!["any", "slack-read-all", "read"], 0..3),
+    ) {
+        let schemas = json!({
+            "slack": {"properties": {"domain": {"const": "slack.com"}}},
+            "read": {"properties": {"method": {"const": "GET"}}},
+        });
+        let fixture = Fixture::with(&json!({"schemas": schemas, "rules": rules}));
+        let allowed = || {
+            let engine = Engine::new(fixture.schemas.clone());
+            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            ["slack.com/api/users.list", "api.github.com/user", "example.org/"].map(|place| {
+                ["GET", "POST"].map(|method| {
+                    let url = format!("https://{place}").parse().unwrap();
+                    let request = Request::new(method, &url, std::iter::empty(), None, None);
+                    let verdict = runtime.block_on(engine.judge(&fixture.path, &request)).unwrap();
+                    verdict.decision == Decision::Allowed
+                })
+            })
+        };
+        let before = allowed();
+        fixture.revoke(scope, &names).unwrap();
+        for (was, is) in before.concat().iter().zip(allowed().concat()) {
+            prop_assert!(*was || !is, "{rules:?} became {}", fixture.rules());
+        }
+    }
 }
 
 #[test]

@@ -34,7 +34,8 @@ impl BuiltinSchemas {
         self.0.as_ref().map(Catalog::listing)
     }
 
-    pub(super) fn get(&self, name: &str) -> Option<&Value> {
+    /// The schema that a name stands for without being defined.
+    pub fn get(&self, name: &str) -> Option<&Value> {
         let catalog = self.0.as_ref()?;
         if name == "any" {
             return Some(&ANY);

@@ -50,7 +50,7 @@ impl<'a> Edit<'a> {
         let engine = Engine::new(self.schemas.clone());
         let editor = Editor {
             engine: &engine,
-            catalog: self.schemas.listing(),
+            schemas: &self.schemas,
             user: self.user.clone(),
         };
         let outcome = make(&editor, &self.path, self.run).map_err(Failure::failed)?;
