@@ -306,7 +306,7 @@ mod tests {
             json!({"schemas": {"it": schema}, "rules": [{"it": []}]}).to_string(),
         )
         .expect("written");
-        fs::set_permissions(&shared, fs::Permissions::from_mode(0o600)).expect("private");
+        fs::set_permissions(&shared, fs::Permissions::from_mode(0o644)).expect("readable");
         for digit in ['1', '2'] {
             scene.host_file(&host(digit), &json!({"include": ["../../shared.json"]}));
         }
