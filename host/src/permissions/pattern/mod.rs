@@ -25,7 +25,6 @@ use automaton::Automaton;
 use backtrack::Program;
 
 pub(super) use literals::{Edge, Literal};
-
 pub(super) use samples::{samples, spread};
 pub(super) use survey::Survey;
 
