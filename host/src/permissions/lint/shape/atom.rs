@@ -37,6 +37,11 @@ impl Atom {
         self.matcher.as_ref()?.matches(value)
     }
 
+    /// Whether both are the same demand for certain. What refers elsewhere depends on the schema that it stands in.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        self.schema == other.schema && !keywords::refers(&self.schema)
+    }
+
     fn of(schema: Value, kind: Kind) -> Self {
         let mut atom = Self {
             values: schema.get("const").map(|value| vec![value.clone()]),
@@ -56,7 +61,9 @@ impl Atom {
             let texts = survey.texts();
             atom.values = texts.map(|texts| texts.into_iter().map(Value::String).collect());
             atom.lead = survey.leading_text();
-            atom.lead_is_all = survey.leading_text_alone().is_some();
+            // What stands beside the pattern may demand more.
+            let is_alone = atom.schema.as_object().is_some_and(|all| all.len() == 1);
+            atom.lead_is_all = is_alone && survey.leading_text_alone().is_some();
         }
         atom
     }

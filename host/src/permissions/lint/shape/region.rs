@@ -222,6 +222,6 @@ impl Place {
         });
         by_values
             || demand.lead_is_all && self.lead.starts_with(&demand.lead)
-            || self.demands.iter().any(|own| own.schema == demand.schema)
+            || self.demands.iter().any(|own| own.is_same(demand))
     }
 }

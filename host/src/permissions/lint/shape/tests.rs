@@ -157,6 +157,15 @@ fn a_schema_is_covered_by_one_that_demands_less() {
     ));
 }
 
+/// A schema of the domain whose reference means something within it alone.
+fn referring(domain: &str) -> Value {
+    json!({
+        "$defs": {"own": {"const": domain}},
+        "properties": {"domain": {"$ref": "#/$defs/own"}},
+        "required": ["domain"],
+    })
+}
+
 #[test]
 fn what_demands_something_else_does_not_cover() {
     let domain = |name: &str| at("domain", json!({"const": name}));
@@ -197,6 +206,16 @@ fn what_demands_something_else_does_not_cover() {
             at("headers", json!({"required": ["a"]})),
             at("headers", json!({"required": ["b"]})),
         ),
+        // More than the beginning is demanded.
+        (
+            at("path", json!({"pattern": "^/ab(c|d)*$"})),
+            at(
+                "path",
+                json!({"pattern": "^/a", "minLength": 5, "unevaluatedProperties": false}),
+            ),
+        ),
+        // The same reference leads to something else in each.
+        (referring("a.test"), referring("b.test")),
     ] {
         assert!(
             !is_covered(&one, std::slice::from_ref(&other)),
