@@ -76,7 +76,7 @@ pub(super) struct Described {
     account: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(
     untagged,
     expecting = "headers must be an object of strings, or of lists of strings"
@@ -84,13 +84,8 @@ pub(super) struct Described {
 enum Headers {
     Map(Map<String, Value>),
     List(Vec<(String, String)>),
+    #[default]
     None,
-}
-
-impl Default for Headers {
-    fn default() -> Self {
-        Self::None
-    }
 }
 
 /// Why a description is no request.
