@@ -6,8 +6,8 @@ mod engine;
 mod explain;
 mod grant;
 mod grants;
-mod list;
 mod lint;
+mod list;
 mod observe;
 mod requests;
 mod revoke;
@@ -35,8 +35,8 @@ enum Command {
     Check(check::Arguments),
     Explain(explain::Arguments),
     Test(test::Arguments),
-    Observe(observe::Arguments),
     Lint(lint::Arguments),
+    Observe(observe::Arguments),
 }
 
 pub(super) fn run(

@@ -15,12 +15,13 @@ mod error;
 pub mod explain;
 mod hooks;
 mod include;
-mod parsed_body;
 pub mod lint;
+mod parsed_body;
 mod pattern;
 mod request;
 mod rule_index;
 mod schema;
+mod secrets;
 #[cfg(test)]
 mod tests;
 
@@ -37,6 +38,7 @@ pub use decision::{DecidingRule, Decision, Verdict};
 pub use error::CheckError;
 pub use request::{GATEWAY_ORIGIN, Request};
 pub use schema::{Fault, Mismatch};
+pub use secrets::may_be_secret;
 
 /// Decides requests. Clones share what has been compiled.
 #[derive(Clone)]

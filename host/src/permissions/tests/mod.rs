@@ -1,8 +1,8 @@
 //! The engine as its callers use it: files in a directory, requests, decisions.
 
 mod files;
-mod hostile;
 mod hooks;
+mod hostile;
 mod keywords;
 mod rules;
 mod schemas;
