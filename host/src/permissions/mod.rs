@@ -108,6 +108,35 @@ impl Engine {
     }
 }
 
+/// What the first rule of a scope lists, which decides all that the scope matches unless another scope is before it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FirstRule {
+    /// The file itself, or one that it includes.
+    pub file: Arc<Path>,
+    /// None where hooks alone decide.
+    pub permissions: Option<Vec<String>>,
+}
+
+impl Engine {
+    /// The first rule of `scope` in a file with `content` at `config`, or in a file that it includes. Blocking.
+    pub fn first_rule(
+        &self,
+        config: &Path,
+        content: &[u8],
+        scope: &str,
+    ) -> Result<Option<FirstRule>, CheckError> {
+        let rules = include::load(config, Some(content)).merged?.rules;
+        let first = rules.into_iter().find(|placed| placed.rule.scope == scope);
+        Ok(first.map(|placed| FirstRule {
+            file: placed.path,
+            permissions: match placed.rule.permissions {
+                config::Permissions::AnyOf(names) => Some(names),
+                config::Permissions::Unrestricted => None,
+            },
+        }))
+    }
+}
+
 impl std::fmt::Debug for Engine {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Engine")

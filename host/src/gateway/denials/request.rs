@@ -6,7 +6,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::permissions::Request;
+use crate::permissions::{Request, may_be_secret};
 
 /// Headers whose values say nothing about who asks.
 const PLAIN_HEADERS: [&str; 12] = [
@@ -23,26 +23,6 @@ const PLAIN_HEADERS: [&str; 12] = [
     "range",
     "user-agent",
 ];
-/// A query parameter with any of these in its name may be a secret.
-const TELLTALES: [&str; 13] = [
-    "auth",
-    "code",
-    "cred",
-    "jwt",
-    "key",
-    "nonce",
-    "pass",
-    "pwd",
-    "secret",
-    "session",
-    "signature",
-    "ticket",
-    "token",
-];
-/// So may one with any of these as a word in its name.
-const TELLTALE_WORDS: [&str; 3] = ["otp", "pin", "sig"];
-/// These have a telltale in their names, and are none.
-const INNOCENT: [&str; 5] = ["author", "keyword", "keywords", "passive", "rule_key"];
 /// In characters.
 const LONGEST_VALUE: usize = 256;
 const LONGEST_NAME: usize = 64;
@@ -84,7 +64,7 @@ impl LoggedRequest {
         for (name, value) in request.as_value().as_object().into_iter().flatten() {
             let value = match (name.as_str(), value) {
                 ("headers", Value::Object(all)) => table(all, |name| PLAIN_HEADERS.contains(&name)),
-                ("queryParams", Value::Object(all)) => table(all, is_plain_parameter),
+                ("queryParams", Value::Object(all)) => table(all, |name| !may_be_secret(name)),
                 ("path", Value::String(path)) => shortened(path, LONGEST_PATH).into(),
                 ("protocol" | "domain" | "method", Value::String(text)) => {
                     shortened(text, LONGEST_VALUE).into()
@@ -190,14 +170,6 @@ fn table(all: &Map<String, Value>, is_plain: impl Fn(&str) -> bool) -> Value {
         table.insert(name, value);
     }
     table.into()
-}
-
-fn is_plain_parameter(name: &str) -> bool {
-    let name = name.to_lowercase();
-    let mut words = name.split(|character: char| !character.is_alphanumeric());
-    let is_telling = TELLTALES.iter().any(|part| name.contains(part))
-        || words.any(|word| TELLTALE_WORDS.contains(&word));
-    !is_telling || INNOCENT.contains(&name.as_str())
 }
 
 /// The first `limit` characters, with a mark behind them if there are more.

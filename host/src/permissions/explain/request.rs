@@ -2,20 +2,9 @@
 
 use serde_json::Value;
 
-use crate::permissions::Request;
+use crate::permissions::{Request, may_be_secret};
 
 const HIDDEN: &str = "<hidden>";
-/// What in the name of a header or a query parameter says that its value is a secret.
-const SECRET: [&str; 8] = [
-    "authorization",
-    "cookie",
-    "x-latchkey-",
-    "token",
-    "key",
-    "password",
-    "secret",
-    "signature",
-];
 
 /// The request as schemas see it, without the values whose names say that they are secret.
 pub(super) fn shown(request: &Request) -> Value {
@@ -23,8 +12,7 @@ pub(super) fn shown(request: &Request) -> Value {
     for table in ["headers", "queryParams"] {
         let members = shown.get_mut(table).and_then(Value::as_object_mut);
         for (name, value) in members.into_iter().flatten() {
-            let name = name.to_lowercase();
-            if SECRET.iter().any(|word| name.contains(word)) {
+            if may_be_secret(name) {
                 *value = HIDDEN.into();
             }
         }

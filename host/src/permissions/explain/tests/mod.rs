@@ -120,10 +120,15 @@ async fn what_is_secret_by_its_name_is_nowhere_in_an_explanation() {
         "Cookie",
         "X-Latchkey-Gateway-Password",
         "X-Api-Key",
+        "X-Auth",
+        "X-Session-Id",
         "My-Token",
     ];
     let headers = headers.iter().map(|name| (*name, b"s3cret".as_slice()));
-    let url = Url::parse("https://example.com/?api_key=s3cret").expect("a URL");
+    let url = Url::parse(
+        "https://example.com/?api_key=s3cret&sig=s3cret&code=s3cret&X-Amz-Credential=s3cret",
+    );
+    let url = url.expect("a URL");
     let plain = [("x-plain", b"shown".as_slice())];
     let request = Request::new("GET", &url, headers.chain(plain), None, None);
     let explanation = sandbox.explain_with(&request, Hooks::Run).await;
