@@ -41,15 +41,15 @@ pub(super) fn of(dissection: &Dissection, request: &Request) -> Vec<Grant> {
     listing
         .scopes()
         .filter(|(_, scope)| matching.matches(&scope.name, request) && seen.insert(&scope.name))
-        .map(|(service, scope)| {
+        .filter_map(|(service, scope)| {
             // Services may share a scope, and then have its permissions together.
             let shared = listing
                 .scopes()
                 .filter(|(_, other)| other.name == scope.name);
             let permissions: Vec<_> = shared.flat_map(|(_, scope)| &scope.permissions).collect();
-            let (permission, wider) = covering(dissection, request, &permissions);
+            let (permission, wider) = covering(dissection, request, &permissions)?;
             let described = permissions.iter().find(|known| known.name == permission);
-            Grant {
+            Some(Grant {
                 service: service.name.clone(),
                 scope: scope.name.clone(),
                 description: match described {
@@ -59,28 +59,30 @@ pub(super) fn of(dissection: &Dissection, request: &Request) -> Vec<Grant> {
                 permission,
                 wider,
                 obstacle: obstacle(dissection, &scope.name, request),
-            }
+            })
         })
         .collect()
 }
 
-/// The permission that covers the request and allows least, and the others that cover it.
+/// The permission that covers the request and allows least, and the others that cover it; none where a file has made less
+/// of everything.
 fn covering(
     dissection: &Dissection,
     request: &Request,
     permissions: &[&Permission],
-) -> (String, Vec<String>) {
+) -> Option<(String, Vec<String>)> {
     let names = permissions
         .iter()
         .map(|permission| permission.name.as_str());
     let all: Vec<_> = names.collect();
-    let schemas = dissection.named(all.iter().copied());
+    let schemas = dissection.named(all.iter().copied().chain([EVERYTHING]));
     let covers = |name: &&str| schemas.matches(name, request);
     let mut candidates: Vec<_> = all.iter().copied().filter(covers).collect();
     breadth::sort(&mut candidates, &all, &schemas, dissection, request);
     let mut candidates = candidates.into_iter().map(str::to_owned);
-    let smallest = candidates.next().unwrap_or_else(|| EVERYTHING.to_owned());
-    (smallest, candidates.collect())
+    let everything = || covers(&EVERYTHING).then(|| EVERYTHING.to_owned());
+    let smallest = candidates.next().or_else(everything)?;
+    Some((smallest, candidates.collect()))
 }
 
 fn everything(request: &Request, is_undivided: bool) -> String {

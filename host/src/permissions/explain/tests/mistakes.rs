@@ -349,3 +349,14 @@ async fn a_rule_with_hooks_keeps_them_when_a_permission_is_added() {
     let advice = only_advice(&explanation, Mistake::Shadowed);
     check_changes(&file, "GET", url, advice).await;
 }
+
+#[tokio::test]
+async fn everything_is_not_proposed_where_a_file_has_made_less_of_it() {
+    let scope = "notion-api";
+    let file = json!({"schemas": {"any": {"not": {}}}, "rules": [{scope: []}]});
+    let url = "https://api.notion.com/nothing-like-this";
+    let explanation = Sandbox::new(&file).explain("GET", url).await;
+    let advice = only_advice(&explanation, Mistake::MissingPermission);
+    assert!(advice.changes.is_empty(), "{advice:?}");
+    assert!(explanation.grants.is_empty(), "{:?}", explanation.grants);
+}
