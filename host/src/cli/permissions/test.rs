@@ -116,7 +116,7 @@ fn beside(
 ) -> Result<PathBuf, Failure> {
     let Some(permissions) = permissions else {
         return Err(Failure::usage(format_args!(
-            "{} names no permissions file; add \"permissions\" to it, or use --file, --host-id or --agent-env",
+            "{} names no permissions file; add \"permissions\" to it, or use --file, --host-id, --agent-id or --agent-env",
             cases.display()
         )));
     };
