@@ -169,7 +169,9 @@ impl Explanation {
     fn advise(&mut self, dissection: &Dissection, request: &Request) {
         if let (Some(hook), Some(rule)) = (&self.denied_by, &self.rule) {
             self.advice.push(Advice::hook(dissection, hook, rule));
-            return;
+            if dissection.allows(request) {
+                return;
+            }
         }
         if dissection.is_default() {
             self.advice.push(Advice::no_override());
@@ -177,6 +179,7 @@ impl Explanation {
         }
         self.grants = grants::of(dissection, request);
         self.file_access = own_routes::file_access(request);
-        self.advice = mistakes::find(dissection, request, &self.grants);
+        let mistakes = mistakes::find(dissection, request, &self.grants);
+        self.advice.extend(mistakes);
     }
 }

@@ -360,3 +360,18 @@ async fn everything_is_not_proposed_where_a_file_has_made_less_of_it() {
     assert!(advice.changes.is_empty(), "{advice:?}");
     assert!(explanation.grants.is_empty(), "{:?}", explanation.grants);
 }
+
+#[tokio::test]
+async fn what_is_lacking_beside_a_hook_that_denies_is_said_too() {
+    let body = |permission: &str| json!({"hooks": ["false"], "schemas": [permission]});
+    for (permission, expected) in [
+        ("notion-read-all", vec![Mistake::Hook, Mistake::Method]),
+        ("notion-write-all", vec![Mistake::Hook]),
+    ] {
+        let file = json!({"rules": [{"notion-api": body(permission)}]});
+        let url = "https://api.notion.com/v1/pages/1";
+        let explanation = Sandbox::new(&file).explain("PATCH", url).await;
+        let mistakes: Vec<_> = explanation.advice.iter().map(|told| told.mistake).collect();
+        assert_eq!(mistakes, expected, "{:?}", explanation.advice);
+    }
+}
