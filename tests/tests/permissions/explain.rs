@@ -183,7 +183,7 @@ fn a_missing_scope_is_named_as_the_catalog_has_it() {
         NOTION,
         "missing_scope",
         &[
-            "no rule's scope matches a request to api.notion.com",
+            "no rule's scope matches this request to api.notion.com",
             "grant \"notion-read-pages\" under it",
         ],
     );

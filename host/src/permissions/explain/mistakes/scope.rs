@@ -60,7 +60,7 @@ fn scope(dissection: &Dissection, request: &Request, found: &[Grant]) -> Advice 
     };
     Advice {
         mistake: Mistake::MissingScope,
-        sentence: format!("no rule's scope matches a request to {domain}; {what}"),
+        sentence: format!("no rule's scope matches this request to {domain}; {what}"),
         changes,
     }
 }
