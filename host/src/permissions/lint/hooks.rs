@@ -17,7 +17,7 @@ pub(super) fn look(policy: &Policy, findings: &mut Vec<Finding>) {
 
 /// One without a `/` is looked for on the `PATH` that the gateway has, which is not known here.
 fn look_at(placed: &PlacedRule, position: usize, hook: &str) -> Option<Finding> {
-    if !hook.contains('/') {
+    if !hook.is_empty() && !hook.contains('/') {
         return None;
     }
     let directory = placed.path.parent().unwrap_or(&placed.path);

@@ -4,13 +4,15 @@ use std::collections::HashSet;
 use std::rc::Rc;
 
 use serde_json::Value;
+use url::Url;
 
 use super::policy::Policy;
 use super::shape::{Reader, Shape};
 use super::{Code, Finding};
 use crate::permissions::config::Permissions;
 use crate::permissions::include::PlacedRule;
-use crate::permissions::schema::{Compiler, Registry};
+use crate::permissions::request::Request;
+use crate::permissions::schema::{Compiler, Fault, Registry};
 
 pub(super) fn look(policy: &Policy, registry: &Registry<'_>, findings: &mut Vec<Finding>) {
     let usable = look_at_schemas(policy, registry, findings);
@@ -92,12 +94,7 @@ fn look_at_schemas<'a>(
             if !seen.insert(name.as_str()) || registry.get(name).is_none() {
                 continue;
             }
-            let mut compiler = Compiler::new(registry);
-            let fault = match compiler.named(name) {
-                Ok(_) => compiler.finish().first_fault().cloned(),
-                Err(fault) => Some(fault),
-            };
-            match fault {
+            match fault_of(name, registry) {
                 None => {
                     usable.insert(name.as_str());
                 }
@@ -114,6 +111,23 @@ fn look_at_schemas<'a>(
         }
     }
     usable
+}
+
+/// What keeps the schema of a name from being evaluated, at least for the plainest of requests: that shows references
+/// which run in circles.
+fn fault_of(name: &str, registry: &Registry<'_>) -> Option<Fault> {
+    let mut compiler = Compiler::new(registry);
+    let id = match compiler.named(name) {
+        Ok(id) => id?,
+        Err(fault) => return Some(fault),
+    };
+    let schemas = compiler.finish();
+    if let Some(fault) = schemas.first_fault() {
+        return Some(fault.clone());
+    }
+    let url = Url::parse("https://host.invalid/").ok()?;
+    let request = Request::new("GET", &url, std::iter::empty(), None, None);
+    schemas.matches(id, request.as_value()).err()
 }
 
 fn look_at_permissions(

@@ -329,7 +329,13 @@ fn references_that_run_in_circles_or_fan_out_come_to_an_end() {
         schemas[format!("level{level}")] = json!({"anyOf": [{"allOf": branches}]});
     }
     let content = json!({"schemas": schemas, "rules": [{"level0": ["any"]}, {"self": ["any"]}]});
-    assert_eq!(found(&content), []);
+    assert_eq!(
+        found(&content),
+        [
+            (Code::UnusableSchema, "#/rules/0/level0".to_owned()),
+            (Code::UnusableSchema, "#/rules/1/self".to_owned()),
+        ]
+    );
 }
 
 #[test]
@@ -337,7 +343,7 @@ fn hooks_that_cannot_be_run_are_found() {
     let scene = Scene::new();
     let hook = scene.write("hook", &json!("exit 0"));
     let content =
-        json!({"rules": [{"any": {"hooks": ["found-on-the-path", "./hook", "./absent"]}}]});
+        json!({"rules": [{"any": {"hooks": ["found-on-the-path", "./hook", "./absent", ""]}}]});
     let codes = |findings: Vec<Finding>| -> Vec<_> {
         findings
             .into_iter()
@@ -346,7 +352,11 @@ fn hooks_that_cannot_be_run_are_found() {
     };
     let absent = (Code::UnusableHook, "#/rules/0/any/hooks/2".to_owned());
     let plain = (Code::UnusableHook, "#/rules/0/any/hooks/1".to_owned());
-    assert_eq!(codes(scene.lint(&content)), [plain, absent.clone()]);
+    let empty = (Code::UnusableHook, "#/rules/0/any/hooks/3".to_owned());
+    assert_eq!(
+        codes(scene.lint(&content)),
+        [plain, absent.clone(), empty.clone()]
+    );
     fs::set_permissions(&hook, fs::Permissions::from_mode(0o700)).expect("executable");
-    assert_eq!(codes(scene.lint(&content)), [absent]);
+    assert_eq!(codes(scene.lint(&content)), [absent, empty]);
 }
