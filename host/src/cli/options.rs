@@ -10,11 +10,11 @@ use super::failure::Failure;
 #[derive(Debug, Args)]
 pub(super) struct Options {
     /// Root directory of all state [default: ~/.mngr/latchkey; for gateway see there]
-    #[arg(long, global = true, value_name = "DIR")]
+    #[arg(long, global = true, value_name = "DIR", display_order = LAST)]
     pub latchkey_directory: Option<PathBuf>,
 
     /// The upstream latchkey program [default: latchkey on PATH]
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE", display_order = LAST)]
     pub latchkey_binary: Option<PathBuf>,
 
     /// human, json or jsonl: what the commands print that show something; the others have one format each
@@ -62,6 +62,8 @@ pub(super) struct Options {
     pub settings: Vec<String>,
 }
 
+/// Behind the options of the subcommand, before those for help.
+const LAST: usize = 998;
 const COMMON: &str = "Options of every mngr command";
 const FORMATS: [&str; 3] = ["human", "json", "jsonl"];
 
