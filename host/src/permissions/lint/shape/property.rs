@@ -72,6 +72,15 @@ impl Property {
         };
         Some(reason.to_owned())
     }
+
+    /// Whether no request has this value there for certain. A host may be called `*.example.com`, however odd.
+    pub(in crate::permissions::lint) fn rules_out(self, value: &Value) -> bool {
+        match value.as_str() {
+            Some(text) if self == Self::DOMAIN => domain(&text.replace('*', "x")).is_some(),
+            _ => self.objection(value).is_some(),
+        }
+    }
+
     /// Why no request has a value there that begins so, if that is certain: the end of a sentence as above.
     pub(in crate::permissions::lint) fn objection_to_lead(self, lead: &str) -> Option<String> {
         let reason = match self {

@@ -193,7 +193,7 @@ impl Place {
             let fewest = listed.min_by_key(|values| values.len()).cloned();
             self.values = fewest.map(|mut values| {
                 values.retain(|value| {
-                    property.objection(value).is_none()
+                    !property.rules_out(value)
                         && self
                             .demands
                             .iter()

@@ -151,3 +151,10 @@ fn values_that_no_request_has_are_found() {
     let finding = one(&granting(&headers));
     assert!(finding.advice.contains("x-a"), "{finding:?}");
 }
+
+#[test]
+fn a_wildcard_in_a_domain_is_found_though_a_host_may_be_called_that() {
+    let finding = one(&granting(&at("domain", json!({"const": "*.github.com"}))));
+    assert_eq!(finding.code, Code::ImpossibleValue);
+    assert!(finding.message.contains("literally"), "{finding:?}");
+}
