@@ -109,7 +109,10 @@ impl Denials {
             at: Timestamp::now(),
             request_id: id.to_string(),
             cause: Cause::of(outcome),
-            enforced: outcome.is_err() || !is_observed || !may_go_on,
+            enforced: outcome.is_err()
+                || !is_observed
+                || !may_go_on
+                || self.observations.may_reach_own_files(request),
             permissions: permissions.to_path_buf(),
             host,
             request: LoggedRequest::of(request),

@@ -7,16 +7,21 @@
 //!
 //! Denied in observe mode too, because an agent could otherwise take more than a dry run is to show:
 //! - everything that answers about or edits permissions: the extensions that may, and their paths;
-//! - below the proxy, everything that is about agents, however the path is spelled: it is other agents' data.
+//! - below the proxy, everything that is about agents, however the path is spelled: it is other agents' data;
+//! - files of the latchkey directory, which the API may serve as it does others, and every request with a second path in the
+//!   header `Destination`: an agent that reads the key, or replaces a permissions file, needs no observe mode any more.
 
 use std::collections::HashMap;
+use std::fs;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use jiff::Timestamp;
 use percent_encoding::percent_decode;
+use serde_json::Value;
 
+use crate::permissions::Request;
 use crate::store::ids::HostId;
 use crate::store::observe::{self, Observation};
 use crate::store::paths::LatchkeyDirectory;
@@ -25,12 +30,23 @@ use crate::store::paths::LatchkeyDirectory;
 const OWN: [&str; 2] = ["permissions", "permission-requests"];
 const PROXY: &str = "minds-api-proxy";
 const AGENTS: &str = "agents";
+/// Names that are the latchkey directory's wherever they are, for links may lead to it by another path.
+const KEPT: [&str; 4] = [
+    "encryption_key",
+    "latchkey_permissions.json",
+    "mngr_latchkey",
+    "permission_requests",
+];
+/// The header that gives COPY and MOVE a second path.
+const DESTINATION: &str = "destination";
 /// `%252e` and the like, which careless servers decode more than once.
 const MOST_DECODINGS: usize = 4;
 
 /// What this gateway knows of observed hosts. It says in the log what changes.
 pub(super) struct Observations {
     directory: LatchkeyDirectory,
+    /// The segments of the directory's path, as it is named and as it is.
+    roots: Vec<Vec<String>>,
     known: Mutex<HashMap<HostId, Known>>,
 }
 
@@ -41,16 +57,40 @@ enum Known {
         observation: Observation,
         /// By the clock that nobody sets.
         ends: Instant,
+        /// Whether it held when it was last looked at.
+        is_on: bool,
     },
     Unusable(String),
 }
 
 impl Observations {
     pub(super) fn new(directory: LatchkeyDirectory) -> Self {
+        let root = directory.root();
+        let mut roots: Vec<_> = std::iter::once(root.to_owned())
+            .chain(fs::canonicalize(root))
+            .map(|root| segments(&root.to_string_lossy()))
+            .filter(|root| !root.is_empty())
+            .collect();
+        roots.dedup();
         Self {
             directory,
+            roots,
             known: Mutex::default(),
         }
+    }
+
+    /// Whether the request, sent on to whoever serves files, may reach those of the latchkey directory.
+    pub(super) fn may_reach_own_files(&self, request: &Request) -> bool {
+        let member = |name| request.as_value().get(name);
+        let headers = member("headers").and_then(Value::as_object);
+        if headers.is_some_and(|headers| headers.contains_key(DESTINATION)) {
+            return true;
+        }
+        let path = member("path").and_then(Value::as_str).unwrap_or_default();
+        let path = segments(path);
+        let is_kept = |segment: &String| KEPT.contains(&segment.as_str());
+        let is_below = |root: &Vec<String>| path.windows(root.len()).any(|part| part == root);
+        path.iter().any(is_kept) || self.roots.iter().any(is_below)
     }
 
     /// The host whose permissions file this is, and whether it is in observe mode. Blocking.
@@ -61,10 +101,7 @@ impl Observations {
     }
 
     fn is_observed(&self, host: &HostId, now: Timestamp, instant: Instant) -> bool {
-        let found = match observe::read(&self.directory, host) {
-            Ok(found) => Ok(found.filter(|observation| observation.is_current(now))),
-            Err(error) => Err(error.to_string()),
-        };
+        let found = observe::read(&self.directory, host).map_err(|error| error.to_string());
         self.note(host, found, now, instant)
     }
 
@@ -86,10 +123,7 @@ impl Observations {
             self.note(&host, Ok(None), now, instant);
         }
         for (host, observation) in found {
-            let found = match observation {
-                Ok(observation) => Ok(Some(observation).filter(|one| one.is_current(now))),
-                Err(error) => Err(error.to_string()),
-            };
+            let found = observation.map(Some).map_err(|error| error.to_string());
             self.note(&host, found, now, instant);
         }
     }
@@ -104,33 +138,44 @@ impl Observations {
     ) -> bool {
         let mut known = self.lock();
         match (found, known.get(host)) {
-            (
-                Ok(Some(observation)),
-                Some(Known::Observed {
-                    observation: same,
-                    ends,
-                }),
-            ) if observation == *same => instant < *ends,
-            (Ok(Some(observation)), _) => {
-                let Some(ends) = end(&observation, now, instant) else {
-                    return false;
+            (Ok(Some(observation)), seen) => {
+                let (ends, was_on) = match seen {
+                    Some(Known::Observed {
+                        observation: same,
+                        ends,
+                        is_on,
+                    }) if observation == *same => (*ends, *is_on),
+                    _ => match end(&observation, now, instant) {
+                        Some(ends) => (ends, false),
+                        None => return false,
+                    },
                 };
-                tracing::warn!(
-                    host = host.as_str(),
-                    until = %observation.until,
-                    by = observation.by,
-                    "the host is in OBSERVE MODE: what its permissions would deny is let through and logged"
-                );
-                known.insert(host.clone(), Known::Observed { observation, ends });
-                true
+                let is_on = observation.is_current(now) && instant < ends;
+                match (was_on, is_on) {
+                    (false, true) => tracing::warn!(
+                        host = host.as_str(),
+                        until = %observation.until,
+                        by = observation.by,
+                        "the host is in OBSERVE MODE: what its permissions would deny is let through and logged"
+                    ),
+                    (true, false) => warn_of_end(host),
+                    _ => {}
+                }
+                // Kept while the file is there: a clock that comes back to its time must not begin it anew.
+                let seen = Known::Observed {
+                    observation,
+                    ends,
+                    is_on,
+                };
+                known.insert(host.clone(), seen);
+                is_on
             }
             (Ok(None), None) => false,
             (Ok(None), Some(_)) => {
-                known.remove(host);
-                tracing::warn!(
-                    host = host.as_str(),
-                    "the host is in observe mode no more: its permissions are enforced"
-                );
+                let gone = known.remove(host);
+                if !matches!(gone, Some(Known::Observed { is_on: false, .. })) {
+                    warn_of_end(host);
+                }
                 false
             }
             (Err(problem), Some(Known::Unusable(same))) if problem == *same => false,
@@ -148,27 +193,45 @@ impl Observations {
     }
 }
 
+fn warn_of_end(host: &HostId) {
+    tracing::warn!(
+        host = host.as_str(),
+        "the host is in observe mode no more: its permissions are enforced"
+    );
+}
+
 fn end(observation: &Observation, now: Timestamp, instant: Instant) -> Option<Instant> {
-    let remaining = observation.remaining(now).try_into().ok()?;
+    // Not more than its whole length, where the clock is before its beginning.
+    let from = now.max(observation.since);
+    let remaining = observation.remaining(from).try_into().ok()?;
     instant.checked_add(remaining)
 }
 
 /// Whether a denied request to this path stays denied in observe mode. `path` is percent-encoded.
 pub(in crate::gateway) fn is_always_enforced(path: &str) -> bool {
-    let plain = decoded(path);
-    let mut segments = plain
-        .split(['/', '\\'])
-        .map(|segment| segment.split(';').next().unwrap_or_default())
-        .filter(|segment| !matches!(*segment, "" | "."));
+    let segments = segments(path);
+    let mut segments = segments.iter().map(String::as_str);
     match segments.next() {
         Some(first) if OWN.contains(&first) => true,
         // Whatever version of the API.
-        Some(PROXY) => segments.any(|segment| segment == AGENTS),
+        Some(PROXY) => segments.any(|segment| {
+            let bare = segment.trim_matches(|character: char| !character.is_alphanumeric());
+            bare == AGENTS || segment == ".."
+        }),
         _ => false,
     }
 }
 
-/// As the most careless server would read it.
+/// What the path consists of, as the most careless server would read it.
+fn segments(path: &str) -> Vec<String> {
+    decoded(path)
+        .split(['/', '\\'])
+        .map(|segment| segment.split(';').next().unwrap_or_default())
+        .filter(|segment| !matches!(*segment, "" | "."))
+        .map(str::to_owned)
+        .collect()
+}
+
 fn decoded(path: &str) -> String {
     let mut bytes = path.as_bytes().to_vec();
     for _ in 0..MOST_DECODINGS {
@@ -178,112 +241,11 @@ fn decoded(path: &str) -> String {
         }
         bytes = decoded;
     }
-    String::from_utf8_lossy(&bytes).to_lowercase()
+    let mut text = String::from_utf8_lossy(&bytes).into_owned();
+    text.retain(|character| !character.is_control());
+    // Twice, for some letters have their like in lower case only by way of upper case.
+    text.to_uppercase().to_lowercase()
 }
 
 #[cfg(test)]
-mod tests {
-    use std::fs;
-    use std::time::Duration;
-
-    use jiff::SignedDuration;
-    use tempfile::TempDir;
-
-    use super::*;
-
-    const START: &str = "2026-11-21T12:00:00Z";
-
-    fn host() -> HostId {
-        HostId::parse(&format!("host-{}", "1".repeat(32))).unwrap()
-    }
-
-    fn time(text: &str) -> Timestamp {
-        text.parse().unwrap()
-    }
-
-    fn observations() -> (TempDir, Observations) {
-        let root = tempfile::tempdir().unwrap();
-        let directory = LatchkeyDirectory::new(root.path()).unwrap();
-        let file = directory.host_permissions(&host());
-        fs::create_dir_all(file.parent().unwrap()).unwrap();
-        fs::write(file, "{}").unwrap();
-        (root, Observations::new(directory))
-    }
-
-    fn begin(observations: &Observations, minutes: i64) {
-        let duration = SignedDuration::from_mins(minutes);
-        observe::begin(
-            &observations.directory,
-            &host(),
-            duration,
-            "me",
-            time(START),
-        )
-        .unwrap();
-    }
-
-    #[test]
-    fn an_observation_ends_by_whichever_clock_is_first() {
-        let (_root, observations) = observations();
-        let began = Instant::now();
-        let minutes = |minutes: u64| began + Duration::from_secs(60 * minutes);
-        let is = |now: &str, instant| observations.is_observed(&host(), time(now), instant);
-        assert!(!is(START, began), "nobody said so yet");
-        begin(&observations, 30);
-        assert!(is(START, began));
-        assert!(is("2026-11-21T12:29:59Z", minutes(29)));
-        assert!(
-            !is("2026-11-21T12:10:00Z", minutes(30)),
-            "the clock was set back"
-        );
-        assert!(!is("2026-11-21T12:30:00Z", minutes(30)));
-        assert!(!is("2026-11-21T11:00:00Z", minutes(31)), "far back");
-    }
-
-    #[test]
-    fn a_new_word_counts_at_once() {
-        let (_root, observations) = observations();
-        let now = Instant::now();
-        let is = |now_is: &str| observations.is_observed(&host(), time(now_is), now);
-        begin(&observations, 1);
-        assert!(is(START));
-        assert!(!is("2026-11-21T12:05:00Z"));
-        begin(&observations, 30);
-        assert!(is("2026-11-21T12:05:00Z"));
-        observe::end(&observations.directory, &host()).unwrap();
-        assert!(!is("2026-11-21T12:05:00Z"));
-        fs::write(observations.directory.host_observation(&host()), "{").unwrap();
-        assert!(!is("2026-11-21T12:05:00Z"));
-        begin(&observations, 30);
-        assert!(is("2026-11-21T12:05:00Z"));
-    }
-
-    #[test]
-    fn permissions_and_other_agents_are_never_observed() {
-        for path in [
-            "/permissions/rules",
-            "/permissions",
-            "/permission-requests/approve/x",
-            "//permission-requests",
-            "/%70ermissions/self",
-            "/minds-api-proxy/api/v1/agents",
-            "/minds-api-proxy/api/v1/agents/agent-1/x",
-            "/minds-api-proxy//api/./v1/Agents/agent-1/x",
-            "/minds-api-proxy/api/v2/%61gents/agent-1/x",
-            "/minds-api-proxy/api/v1%2f%2561gents%5cagent-1/x",
-            "/minds-api-proxy/api/v1/agents;x=y/agent-1/x",
-        ] {
-            assert!(is_always_enforced(path), "{path}");
-        }
-        for path in [
-            "/",
-            "/minds-api-proxy",
-            "/minds-api-proxy/api/v1/files/home/me/x",
-            "/minds-api-proxy/api/v1/agentsx/y",
-            "/minds-api-proxy/permissions",
-            "/hello/agents",
-        ] {
-            assert!(!is_always_enforced(path), "{path}");
-        }
-    }
-}
+mod tests;
