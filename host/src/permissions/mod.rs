@@ -38,7 +38,7 @@ pub use decision::{DecidingRule, Decision, Verdict};
 pub use error::CheckError;
 pub use request::{GATEWAY_ORIGIN, Request};
 pub use schema::{Fault, Mismatch};
-pub use secrets::may_be_secret;
+pub use secrets::{may_be_secret, may_hold_secret};
 
 /// Decides requests. Clones share what has been compiled.
 #[derive(Clone)]

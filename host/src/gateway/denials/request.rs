@@ -6,7 +6,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::permissions::{Request, may_be_secret};
+use crate::permissions::{Request, may_be_secret, may_hold_secret};
 
 /// Headers whose values say nothing about who asks.
 const PLAIN_HEADERS: [&str; 12] = [
@@ -63,8 +63,12 @@ impl LoggedRequest {
         let mut logged = Map::new();
         for (name, value) in request.as_value().as_object().into_iter().flatten() {
             let value = match (name.as_str(), value) {
-                ("headers", Value::Object(all)) => table(all, |name| PLAIN_HEADERS.contains(&name)),
-                ("queryParams", Value::Object(all)) => table(all, |name| !may_be_secret(name)),
+                ("headers", Value::Object(all)) => {
+                    table(all, |name, _| PLAIN_HEADERS.contains(&name))
+                }
+                ("queryParams", Value::Object(all)) => table(all, |name, text| {
+                    !may_be_secret(name) && !may_hold_secret(text)
+                }),
                 ("path", Value::String(path)) => shortened(path, LONGEST_PATH).into(),
                 ("protocol" | "domain" | "method", Value::String(text)) => {
                     shortened(text, LONGEST_VALUE).into()
@@ -150,13 +154,13 @@ impl LoggedRequest {
     }
 }
 
-/// The values for which `is_plain` of the name holds, as many as there is room for.
-fn table(all: &Map<String, Value>, is_plain: impl Fn(&str) -> bool) -> Value {
+/// The values for which `is_plain` of name and value holds, as many as there is room for.
+fn table(all: &Map<String, Value>, is_plain: impl Fn(&str, &str) -> bool) -> Value {
     let mut table = Map::new();
     let mut room = ROOM;
     for (name, value) in all {
         let value = match value.as_str() {
-            Some(text) if is_plain(name) => Value::from(shortened(text, LONGEST_VALUE)),
+            Some(text) if is_plain(name, text) => Value::from(shortened(text, LONGEST_VALUE)),
             _ => Value::Null,
         };
         let name = shortened(name, LONGEST_NAME);
@@ -259,6 +263,34 @@ mod tests {
             assert!(withheld.contains(&expected), "{place}: {withheld:?}");
         }
         assert_eq!(withheld.len(), 4 + 7 + 1, "{withheld:?}");
+    }
+
+    #[test]
+    fn a_secret_under_a_harmless_name_is_hidden() {
+        for value in [
+            "1;token=s3cret",
+            "https%3A%2F%2Fx%2F%3Faccess_token%3Ds3cret",
+            "%7B%22password%22%3A%22s3cret%22%7D",
+            "Bearer%20s3cret",
+            "eyJhbGciOiJIUzI1NiJ9.s3cret",
+        ] {
+            let logged = LoggedRequest::of(&request(&format!("/?q={value}"), &[], None));
+            assert!(!logged.text().contains("s3cret"), "{}", logged.text());
+        }
+        for name in [
+            "bearer",
+            "cookie",
+            "hmac",
+            "sid",
+            "client_assertion",
+            "xsrf",
+        ] {
+            let logged = LoggedRequest::of(&request(&format!("/?{name}=s3cret"), &[], None));
+            assert!(!logged.text().contains("s3cret"), "{}", logged.text());
+        }
+        let plain = "q=author:me+state:open&u=https://x/y?page=2";
+        let logged = LoggedRequest::of(&request(&format!("/?{plain}"), &[], None));
+        assert_eq!(withheld(&logged), [], "{}", logged.text());
     }
 
     #[test]
