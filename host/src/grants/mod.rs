@@ -89,6 +89,14 @@ pub enum Remark {
     DeniesAlready(String),
     #[error("the hooks of the rule for {0} go with it")]
     HooksGone(String),
+    #[error(
+        "{} still lists '{permission}' under {scope}, which may cover the same: to take that away too, revoke it there", file.display()
+    )]
+    Remains {
+        scope: String,
+        permission: String,
+        file: PathBuf,
+    },
 }
 
 /// Why an edit is refused.
@@ -163,14 +171,42 @@ impl Editor<'_> {
         self.edit(path, run, |config| {
             let schemas = self.schemas;
             match removal {
-                Removal::Permissions { scope, permissions } if permissions.is_empty() => {
-                    revoke::scope(config, scope, schemas)
-                }
                 Removal::Permissions { scope, permissions } => {
-                    revoke::permissions(config, scope, permissions, schemas)
+                    let mut remarks = if permissions.is_empty() {
+                        revoke::scope(config, scope, schemas)?
+                    } else {
+                        revoke::permissions(config, scope, permissions, schemas)?
+                    };
+                    remarks.extend(self.remaining(path, config, scope, permissions));
+                    Ok(remarks)
                 }
                 Removal::Share { path, access } => revoke::share(config, path, *access, schemas),
             }
+        })
+    }
+
+    /// What still allows what was revoked, in the file as it is then or in one that it includes.
+    fn remaining(
+        &self,
+        path: &Path,
+        config: &Members,
+        scope: &str,
+        revoked: &[String],
+    ) -> Option<Remark> {
+        let content = permissions_file::render(config.clone());
+        // What is wrong with the file is said by whoever checks it.
+        let first = self.engine.first_rule(path, &content, scope).ok()??;
+        let Some(listed) = first.permissions else {
+            return Some(Remark::HooksAlone(scope.to_owned()));
+        };
+        let mut listed = listed.into_iter();
+        let permission = listed.find(|name| {
+            revoked.is_empty() || name == names::EVERYTHING || revoked.contains(name)
+        })?;
+        Some(Remark::Remains {
+            scope: scope.to_owned(),
+            permission,
+            file: first.file.to_path_buf(),
         })
     }
 

@@ -8,7 +8,7 @@ use crate::permissions::CheckError;
 use crate::permissions::catalog::{Listing, Scope};
 
 /// Listed under no scope and granted under every one.
-const EVERYTHING: &str = "any";
+pub(super) const EVERYTHING: &str = "any";
 
 /// Why a name cannot be granted. Displayed, it says what may be meant.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]

@@ -376,6 +376,40 @@ fn all_rules_of_a_scope_go_together() {
 }
 
 #[test]
+fn what_still_allows_the_same_is_said() {
+    let remains = |fixture: &Fixture, permission: &str, file: &str| {
+        [Remark::Remains {
+            scope: "slack-api".to_owned(),
+            permission: permission.to_owned(),
+            file: fixture.path.with_file_name(file),
+        }]
+    };
+    let any = Fixture::with_rules(&json!([{"slack-api": ["slack-read-all", "any"]}]));
+    let outcome = any.revoke("slack-api", &["slack-read-all"]).unwrap();
+    assert_eq!(outcome.remarks, remains(&any, "any", "p.json"));
+    let remarks = nothing_changed(any.revoke("slack-api", &["slack-read-all"]));
+    assert_eq!(remarks, remains(&any, "any", "p.json"));
+
+    let including = Fixture::with(&json!({
+        "include": ["included.json"],
+        "rules": [{"slack-api": ["slack-read-all", "slack-chat-read"]}],
+    }));
+    let included = json!({"rules": [{"slack-api": ["slack-read-all"]}]});
+    fs::write(
+        including.path.with_file_name("included.json"),
+        included.to_string(),
+    )
+    .unwrap();
+    let outcome = including.revoke("slack-api", &["slack-chat-read"]).unwrap();
+    assert_eq!(outcome.remarks, []);
+    let outcome = including.revoke("slack-api", &[]).unwrap();
+    let there = remains(&including, "slack-read-all", "included.json");
+    assert_eq!(outcome.remarks, there);
+    let remarks = nothing_changed(including.revoke("slack-api", &["slack-read-all"]));
+    assert_eq!(remarks, there);
+}
+
+#[test]
 fn a_rule_that_is_there_to_deny_stays() {
     let fixture = Fixture::with_rules(&json!([]));
     let scope = "minds-api-proxy-per-agent-unauthorized";
