@@ -6,6 +6,7 @@ use std::sync::Arc;
 use percent_encoding::percent_decode_str;
 use serde::Serialize;
 use serde_json::Value;
+use url::Url;
 
 use super::super::builtin::BuiltinSchemas;
 use super::super::schema::{Compiler, Registry};
@@ -55,9 +56,7 @@ pub(super) fn is_baseline(name: &str) -> bool {
 
 pub(super) fn file_access(request: &Request) -> Option<FileAccess> {
     let path = is_own(request).then(|| text(request, "path"))?;
-    let file = path.strip_prefix(FILES)?;
-    let file = percent_decode_str(file).decode_utf8().ok()?;
-    let file = file.trim_end_matches('/');
+    let file = path.strip_prefix(FILES)?.trim_end_matches('/');
     let method = text(request, "method");
     let access = if READING.contains(&method) {
         "READ"
@@ -67,9 +66,17 @@ pub(super) fn file_access(request: &Request) -> Option<FileAccess> {
         return None;
     };
     (!file.is_empty()).then(|| FileAccess {
-        path: format!("/{file}"),
+        path: format!("/{}", decoded(file).as_deref().unwrap_or(file)),
         access,
     })
+}
+
+/// The path as people write it, where whoever shares that shares this file: what is shared is spelled as in a URL.
+fn decoded(file: &str) -> Option<String> {
+    let decoded = percent_decode_str(file).decode_utf8().ok()?;
+    let mut url = Url::parse(GATEWAY_ORIGIN).ok()?;
+    url.set_path(&decoded);
+    (url.path().strip_prefix('/') == Some(file)).then(|| decoded.into_owned())
 }
 
 /// What to do about a denied request for the gateway itself.

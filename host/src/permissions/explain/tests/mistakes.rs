@@ -375,3 +375,22 @@ async fn what_is_lacking_beside_a_hook_that_denies_is_said_too() {
         assert_eq!(mistakes, expected, "{:?}", explanation.advice);
     }
 }
+
+#[tokio::test]
+async fn a_file_is_named_so_that_sharing_what_is_named_shares_it() {
+    let baseline = Value::Object(crate::store::baseline::agent_baseline());
+    for (file, named) in [
+        ("d/my%20files/%C3%A9", "/d/my files/\u{e9}"),
+        ("d/x%3Fy%23z/", "/d/x?y#z"),
+        ("d/100%25", "/d/100%25"),
+        ("d/a%2Fb", "/d/a%2Fb"),
+        ("d/%c3%a9", "/d/%c3%a9"),
+        ("d/a%0Ab%5Cc", "/d/a%0Ab%5Cc"),
+        ("d/%FF", "/d/%FF"),
+    ] {
+        let url = format!("{GATEWAY}/minds-api-proxy/api/v1/files/{file}");
+        let explanation = Sandbox::new(&baseline).explain("GET", &url).await;
+        let path = explanation.file_access.map(|access| access.path);
+        assert_eq!(path.as_deref(), Some(named), "{file}");
+    }
+}
