@@ -114,6 +114,17 @@ fn a_service_is_shown_with_what_its_permissions_match() {
     ] {
         assert!(shown.stdout.contains(part), "{part}: {shown}");
     }
+    let all = home
+        .cli(["catalog", "show", "slack", "-v"])
+        .expect_success();
+    for (output, is_all) in [(&shown, false), (&all, true)] {
+        assert_eq!(output.stdout.contains(" more\n"), !is_all, "{output}");
+        assert_eq!(
+            output.stdout.contains("/api/views.publish"),
+            is_all,
+            "{output}"
+        );
+    }
     let by_scope = home.cli(["catalog", "show", "slack-api"]).expect_success();
     assert_eq!(by_scope.stdout, shown.stdout);
     let json = home

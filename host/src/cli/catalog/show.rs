@@ -15,8 +15,8 @@ const FAR: usize = 3;
 
 /// Show what the scopes and permissions of a service match
 ///
-/// In paths, * stands for a part of a segment, ** for anything, {a,b} for either, [a] for a or nothing. With --format json: the
-/// schemas too, which alone decide.
+/// In paths, * stands for a part of a segment, ** for anything, {a,b} for either, [a] for a or nothing. Long lists are cut short
+/// without -v. With --format json: the schemas too, which alone decide.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// The service, or one of its scopes
@@ -34,9 +34,17 @@ pub(super) fn run(
     if options.is_json() {
         output::json_line(&as_json(service, &catalog))
     } else {
-        output::text(&as_text(service, &catalog))
+        let shown = if options.verbose > 0 {
+            usize::MAX
+        } else {
+            SHOWN
+        };
+        output::text(&as_text(service, &catalog, shown))
     }
 }
+
+/// How many paths and domains of a schema are shown to people who have not asked for all.
+const SHOWN: usize = 8;
 
 fn find<'a>(catalog: &'a Catalog, wanted: &str) -> Result<&'a Service, Failure> {
     let services = &catalog.listing().0;
@@ -129,7 +137,7 @@ fn as_json(service: &Service, catalog: &Catalog) -> Value {
     })
 }
 
-fn as_text(service: &Service, catalog: &Catalog) -> String {
+fn as_text(service: &Service, catalog: &Catalog, shown: usize) -> String {
     let mut text = format!(
         "{}\ncatalog  {}\n",
         printable(&service.name),
@@ -146,6 +154,7 @@ fn as_text(service: &Service, catalog: &Catalog) -> String {
             &scope.name,
             scope.description.as_deref(),
             catalog,
+            shown,
         );
         for permission in &scope.permissions {
             text.push_str(&format!("\n  {}\n", printable(&permission.name)));
@@ -154,6 +163,7 @@ fn as_text(service: &Service, catalog: &Catalog) -> String {
                 &permission.name,
                 permission.description.as_deref(),
                 catalog,
+                shown,
             );
         }
         if scope.permissions.is_empty() {
@@ -163,25 +173,36 @@ fn as_text(service: &Service, catalog: &Catalog) -> String {
     text
 }
 
-fn about(text: &mut String, name: &str, description: Option<&str>, catalog: &Catalog) {
+fn about(
+    text: &mut String,
+    name: &str,
+    description: Option<&str>,
+    catalog: &Catalog,
+    shown: usize,
+) {
     if let Some(description) = description {
         text.push_str(&format!("    {}\n", printable(description)));
     }
     for kind in catalog.schema(name).map(matches).unwrap_or_default() {
-        text.push_str(&format!("      {}\n", printable(&in_words(&kind))));
+        text.push_str(&format!("      {}\n", printable(&in_words(&kind, shown))));
     }
 }
 
-fn in_words(kind: &Match) -> String {
-    let or = |values: &[String], otherwise: &str, separator: &str| match values {
+fn in_words(kind: &Match, shown: usize) -> String {
+    let or = |values: &[String], otherwise: &str| match values {
         [] => otherwise.to_owned(),
-        values => values.join(separator),
+        values if values.len() <= shown => values.join(" "),
+        values => {
+            let first: Vec<_> = values.iter().take(shown).map(String::as_str).collect();
+            let more = values.len() - first.len();
+            format!("{} and {more} more", first.join(" "))
+        }
     };
     let mut words = format!(
         "{}  {}  {}",
-        or(&kind.methods, "any method", " "),
-        or(&kind.domains, "any domain", " "),
-        or(&kind.paths, "any path", " "),
+        or(&kind.methods, "any method"),
+        or(&kind.domains, "any domain"),
+        or(&kind.paths, "any path"),
     );
     if !kind.conditions.is_empty() {
         words.push_str("  ; ");
