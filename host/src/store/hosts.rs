@@ -30,8 +30,8 @@ fn join(hosts: &[HostId]) -> String {
     hosts.join(" and ")
 }
 
-/// Every host that has a permissions file, whatever the file holds, by id.
-pub fn all(directory: &LatchkeyDirectory) -> Result<Vec<HostId>, StorageError> {
+/// Every host that has a directory, whatever is in it, by id.
+pub(super) fn with_directory(directory: &LatchkeyDirectory) -> Result<Vec<HostId>, StorageError> {
     let hosts = directory.hosts_dir();
     let error = |source| StorageError::new("list", &hosts, source);
     let entries = match fs::read_dir(&hosts) {
@@ -42,14 +42,20 @@ pub fn all(directory: &LatchkeyDirectory) -> Result<Vec<HostId>, StorageError> {
     let mut found = Vec::new();
     for entry in entries {
         let name = entry.map_err(error)?.file_name();
-        let host = name.to_str().and_then(|name| HostId::parse(name).ok());
-        found.extend(host.filter(|host| {
-            let file = directory.host_permissions(host);
-            file.symlink_metadata().is_ok()
-        }));
+        found.extend(name.to_str().and_then(|name| HostId::parse(name).ok()));
     }
     found.sort_unstable();
     Ok(found)
+}
+
+/// Every host that has a permissions file, whatever the file holds, by id.
+pub fn all(directory: &LatchkeyDirectory) -> Result<Vec<HostId>, StorageError> {
+    let mut hosts = with_directory(directory)?;
+    hosts.retain(|host| {
+        let file = directory.host_permissions(host);
+        file.symlink_metadata().is_ok()
+    });
+    Ok(hosts)
 }
 
 /// The host on which `agent` is registered. A permissions file that cannot be read has no agents.

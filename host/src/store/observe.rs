@@ -6,13 +6,13 @@
 //! error, and whoever meets the error enforces.
 
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::durable::{self, PRIVATE_FILE, StorageError};
+use super::hosts;
 use super::ids::HostId;
 use super::lock::DirectoryLock;
 use super::paths::LatchkeyDirectory;
@@ -98,25 +98,12 @@ pub type Reading = Result<Observation, ObserveError>;
 /// # Errors
 /// When the hosts cannot be listed. One that cannot be read is an error of its own in the list.
 pub fn all(directory: &LatchkeyDirectory) -> Result<Vec<(HostId, Reading)>, StorageError> {
-    let hosts = directory.hosts_dir();
-    let error = |source| StorageError::new("list", &hosts, source);
-    let entries = match fs::read_dir(&hosts) {
-        Ok(entries) => entries,
-        Err(source) if source.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(source) => return Err(error(source)),
-    };
-    let mut found = Vec::new();
-    for entry in entries {
-        let name = entry.map_err(error)?.file_name();
-        let Some(host) = name.to_str().and_then(|name| HostId::parse(name).ok()) else {
-            continue;
-        };
-        if let Some(observation) = read(directory, &host).transpose() {
-            found.push((host, observation));
-        }
-    }
-    found.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
-    Ok(found)
+    let hosts = hosts::with_directory(directory)?;
+    let readings = hosts.into_iter().filter_map(|host| {
+        let reading = read(directory, &host).transpose()?;
+        Some((host, reading))
+    });
+    Ok(readings.collect())
 }
 
 /// Puts the host in observe mode from `now` on, for `duration`. One that is in it already begins anew.
