@@ -12,7 +12,7 @@ use super::super::options::Options;
 use super::super::output;
 use super::engine::{block_on, engine};
 use super::requests::{Described, RequestError, RequestOptions, read_lines};
-use super::subject::Subject;
+use super::subject::{NoFile, Subject};
 use crate::permissions::{CheckError, Decision, Engine, Verdict};
 
 /// Say what a permissions file decides about one request or many
@@ -92,8 +92,8 @@ async fn check_all(
 enum Undecided {
     #[error(transparent)]
     Request(#[from] RequestError),
-    #[error("there is no permissions file at {}", .0.display())]
-    NoFile(PathBuf),
+    #[error(transparent)]
+    NoFile(#[from] NoFile),
     #[error(transparent)]
     Check(#[from] CheckError),
 }
@@ -131,7 +131,7 @@ impl Judge {
     ) -> Result<Verdict, Undecided> {
         let request = described?.request()?;
         if self.is_missing {
-            return Err(Undecided::NoFile(self.file.clone()));
+            return Err(NoFile(self.file.clone()).into());
         }
         Ok(self.engine.judge(&self.file, &request).await?)
     }

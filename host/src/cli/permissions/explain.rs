@@ -17,7 +17,7 @@ use super::super::output;
 use super::super::settings::Settings;
 use super::engine::{block_on, engine};
 use super::requests::RequestOptions;
-use super::subject::Subject;
+use super::subject::{NoFile, Subject};
 use crate::gateway::denials;
 use crate::permissions::Request;
 use crate::permissions::explain::{Answer, Explanation, Hooks};
@@ -85,10 +85,7 @@ fn explain(
     let mut explanation = block_on(engine.explain(&question.file, &question.request, hooks))?;
     if !question.file.exists() {
         explanation.verdict = Answer::Error;
-        explanation.error = Some(format!(
-            "there is no permissions file at {}",
-            question.file.display()
-        ));
+        explanation.error = Some(NoFile(question.file.clone()).to_string());
         explanation.advice.clear();
         explanation.grants.clear();
     }

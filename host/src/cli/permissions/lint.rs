@@ -12,7 +12,7 @@ use super::super::failure::Failure;
 use super::super::options::Options;
 use super::super::settings::Settings;
 use super::engine::builtin_schemas;
-use super::subject::Subject;
+use super::subject::{NoFile, Subject};
 use crate::permissions::BuiltinSchemas;
 use crate::permissions::lint::{Finding, Survey, lint, lint_directory, lint_private};
 use crate::store::paths::LatchkeyDirectory;
@@ -68,10 +68,7 @@ fn survey(
     };
     let file = subject.path(options, environment)?;
     if file.symlink_metadata().is_err() {
-        return Err(Failure::failed(format_args!(
-            "there is no permissions file at {}",
-            file.display()
-        )));
+        return Err(Failure::failed(NoFile(file)));
     }
     Ok(Survey {
         files: 1,

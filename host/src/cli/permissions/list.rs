@@ -13,7 +13,7 @@ use super::super::output;
 use super::super::settings::Settings;
 use super::engine::builtin_schemas;
 use super::grants::{Granted, Reader};
-use super::subject::Subject;
+use super::subject::{NoFile, Subject};
 use crate::permissions::Engine;
 use crate::store::hosts;
 use crate::store::ids::HostId;
@@ -53,10 +53,7 @@ pub(super) fn run(
         let host = observe::host_of(&list.directory, &path);
         return match list.print(&path, host.as_ref())? {
             true => Ok(()),
-            false => Err(Failure::failed(format_args!(
-                "there is no permissions file {}",
-                path.display()
-            ))),
+            false => Err(Failure::failed(NoFile(path))),
         };
     }
     let hosts = hosts::all(&list.directory).map_err(Failure::failed)?;

@@ -34,6 +34,11 @@ pub(super) struct Subject {
     agent_env: Option<PathBuf>,
 }
 
+/// What somebody named is not there.
+#[derive(Debug, thiserror::Error)]
+#[error("there is no permissions file at {}: correct what names it; link-permissions, register-agent and permissions grant make a host's", .0.display())]
+pub(super) struct NoFile(pub PathBuf);
+
 impl Subject {
     /// Whether one of the options is there; for commands that can do without.
     pub(super) fn is_given(&self) -> bool {
@@ -84,7 +89,7 @@ impl Subject {
 fn handle(file: &Path) -> Result<PathBuf, Failure> {
     let failed = |problem: String| {
         Failure::failed(format_args!(
-            "{} is not what create-agent-env printed: {problem}",
+            "{} is not what create-agent-env printed: {problem}; name a file that holds its output",
             file.display()
         ))
     };

@@ -11,7 +11,7 @@ use super::super::environment::Environment;
 use super::super::failure::Failure;
 use super::super::options::Options;
 use super::engine::{block_on, engine};
-use super::subject::Subject;
+use super::subject::{NoFile, Subject};
 use crate::permissions::cases;
 use file::CaseFile;
 use report::{Judged, Other, Report};
@@ -69,10 +69,7 @@ fn test(
         .transpose()?;
     for file in std::iter::once(&permissions).chain(&against) {
         if !file.exists() {
-            return Err(Failure::failed(format_args!(
-                "there is no permissions file at {}",
-                file.display()
-            )));
+            return Err(Failure::failed(NoFile(file.clone())));
         }
     }
     let mut engine = engine(options, environment)?;
