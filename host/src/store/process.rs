@@ -14,6 +14,7 @@ const CLOCK_STEP: u64 = 2;
 /// A running process.
 #[derive(Clone, Debug)]
 pub struct Process {
+    /// Empty for an instant while a program takes the process over (`exec`).
     pub command_line: Vec<OsString>,
     /// None when it may not be seen.
     pub executable: Option<PathBuf>,
@@ -66,17 +67,25 @@ impl Identity {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{Read, Write};
+    use std::process::{Command, Stdio};
+
     use super::*;
 
     #[test]
     fn a_process_is_found_until_it_has_ended() {
-        let mut child = std::process::Command::new("sleep")
-            .arg("1000")
+        let mut child = Command::new("cat")
+            .args(["-", "/dev/null"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
             .spawn()
             .unwrap();
+        // What answers is the program: before, there may be no command line yet.
+        child.stdin.as_ref().unwrap().write_all(b"x").unwrap();
+        child.stdout.as_ref().unwrap().read_exact(&mut [0]).unwrap();
         let pid = i32::try_from(child.id()).unwrap();
         let found = Process::look_up(pid).unwrap();
-        assert_eq!(found.command_line, ["sleep", "1000"], "{found:?}");
+        assert_eq!(found.command_line, ["cat", "-", "/dev/null"], "{found:?}");
         assert!(found.identity.find().is_some());
         let recycled = Identity {
             started_at: found.identity.started_at + 60,
