@@ -11,6 +11,7 @@ mod exchange;
 mod instance;
 mod outbound;
 mod policy;
+pub mod report;
 mod routes;
 mod state;
 mod threads;
