@@ -14,7 +14,7 @@ use super::engine::Runtime;
 use super::policy::Grants;
 use super::routes::{Pattern, RouteError};
 use super::state::InstanceState;
-use super::v0_1::{self, ExtensionPre, Manifest};
+use super::worlds::{Guest, Manifest, World, WorldError};
 use crate::store::durable::{self, StorageError};
 
 /// Far above any component, in bytes; keeps a mistake from filling the memory.
@@ -36,18 +36,8 @@ pub enum ComponentError {
     Unreadable(#[from] StorageError),
     #[error("it is no WebAssembly component that this gateway can compile: {0}")]
     Invalid(String),
-    #[error(
-        "it is built for {PACKAGE}@{found}, and this gateway hosts {PACKAGE}@{VERSION}: build it against that version",
-        PACKAGE = v0_1::PACKAGE,
-        VERSION = v0_1::VERSION
-    )]
-    OtherVersion { found: String },
-    #[error(
-        "it does not export {PACKAGE}/handler@{VERSION} and {PACKAGE}/lifecycle@{VERSION}, so it is no extension",
-        PACKAGE = v0_1::PACKAGE,
-        VERSION = v0_1::VERSION
-    )]
-    NotAnExtension,
+    #[error(transparent)]
+    World(#[from] WorldError),
     #[error("its imports cannot be satisfied: {0}")]
     Imports(String),
     #[error("its manifest cannot be had: {0}")]
@@ -66,7 +56,7 @@ pub(super) struct Loaded {
     pub(super) manifest: Manifest,
     /// Lower-case hex SHA-256 of the file.
     pub(super) sha256: String,
-    pub(super) component: ExtensionPre<InstanceState>,
+    pub(super) component: Guest,
 }
 
 /// Lower-case hex SHA-256.
@@ -112,24 +102,26 @@ impl Loaded {
             component,
         })
     }
+
+    /// The world that it was built for, as reports name it.
+    pub(super) fn world(&self) -> String {
+        self.component.world().to_string()
+    }
 }
 
-fn compile(
-    runtime: &Runtime,
-    path: &Path,
-) -> Result<(ExtensionPre<InstanceState>, String), ComponentError> {
+fn compile(runtime: &Runtime, path: &Path) -> Result<(Guest, String), ComponentError> {
     let (bytes, _) = durable::read(path, LARGEST)?.ok_or_else(|| {
         // It was there a moment ago.
         StorageError::new("read", path, std::io::ErrorKind::NotFound.into())
     })?;
     let component = Component::from_binary(&runtime.engine, &bytes)
         .map_err(|error| ComponentError::Invalid(one_line(&error.root_cause().to_string())))?;
-    check_version(&runtime.engine, &component)?;
+    let world = world(&runtime.engine, &component)?;
     let mut linker = runtime.linker.clone();
     trap_unprovided(&runtime.engine, &component, &mut linker)?;
     let pre = linker
         .instantiate_pre(&component)
-        .and_then(ExtensionPre::new)
+        .and_then(|pre| Guest::new(world, pre))
         .map_err(|error| ComponentError::Imports(format!("{error:#}")))?;
     Ok((pre, sha256(&bytes)))
 }
@@ -139,29 +131,10 @@ fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Whether the exports are those of the world that this gateway hosts.
-fn check_version(engine: &wasmtime::Engine, component: &Component) -> Result<(), ComponentError> {
-    let prefix = format!("{}/", v0_1::PACKAGE);
-    let mut found = false;
-    for (export, _) in component.component_type().exports(engine) {
-        let Some((_, version)) = export
-            .strip_prefix(&prefix)
-            .and_then(|interface| interface.split_once('@'))
-        else {
-            continue;
-        };
-        if version != v0_1::VERSION {
-            return Err(ComponentError::OtherVersion {
-                found: version.to_owned(),
-            });
-        }
-        found = true;
-    }
-    if found {
-        Ok(())
-    } else {
-        Err(ComponentError::NotAnExtension)
-    }
+/// The world whose exports the component has.
+fn world(engine: &wasmtime::Engine, component: &Component) -> Result<World, WorldError> {
+    let exports = component.component_type();
+    World::of_exports(exports.exports(engine).map(|(name, _)| name))
 }
 
 /// Lets a component load whose standard library imports what nobody gets; a call there traps.
@@ -213,20 +186,12 @@ fn resource_type(name: &str) -> ResourceType {
     }
 }
 
-async fn describe(
-    component: &ExtensionPre<InstanceState>,
-    capabilities: Capabilities,
-) -> wasmtime::Result<Manifest> {
+async fn describe(component: &Guest, capabilities: Capabilities) -> wasmtime::Result<Manifest> {
     let (mut store, turn) =
         InstanceState::store(component.engine(), capabilities, CancellationToken::new());
-    let instance = component.instantiate_async(&mut store).await?;
+    let instance = component.instantiate(&mut store).await?;
     turn.restart();
     store
-        .run_concurrent(async |accessor| {
-            instance
-                .mngr_gateway_lifecycle()
-                .call_describe(accessor)
-                .await
-        })
+        .run_concurrent(async |accessor| instance.describe(accessor).await)
         .await?
 }

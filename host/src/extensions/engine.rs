@@ -14,7 +14,7 @@ use wasmtime_wasi::WasiView;
 use wasmtime_wasi::random::WasiRandom;
 
 use super::state::InstanceState;
-use super::v0_1;
+use super::worlds;
 
 /// How often a running guest is interrupted so that it can yield or be ended.
 pub(super) const TICK: Duration = Duration::from_millis(10);
@@ -88,6 +88,6 @@ fn linker(engine: &Engine) -> wasmtime::Result<Linker<InstanceState>> {
     wasmtime_wasi::p3::random::add_to_linker(&mut linker)?;
     wasmtime_wasi::p3::cli::add_to_linker(&mut linker)?;
     wasmtime_wasi_http::p3::add_to_linker(&mut linker)?;
-    v0_1::add_to_linker(&mut linker)?;
+    worlds::add_to_linker(&mut linker)?;
     Ok(linker)
 }

@@ -21,7 +21,7 @@ use wasmtime_wasi_http::p3::Request as GuestRequest;
 use super::capabilities::Capabilities;
 use super::exchange::{Answer, Job, LimitedBody, ResponseBody, Severed};
 use super::state::{InProgress, InstanceState};
-use super::v0_1::{Context, Extension, ExtensionPre, Outcome};
+use super::worlds::{Context, Guest, GuestInstance, Outcome};
 
 /// How long an instance may take for its `start`.
 const START_DEADLINE: Duration = Duration::from_secs(10);
@@ -42,7 +42,7 @@ pub(super) enum Exit {
 /// What an instance is made from.
 #[derive(Clone)]
 pub(super) struct Blueprint {
-    pub(super) component: ExtensionPre<InstanceState>,
+    pub(super) component: Guest,
     pub(super) capabilities: Capabilities,
     pub(super) body_limit: Option<u64>,
 }
@@ -97,7 +97,7 @@ pub(super) async fn run(
         blueprint.capabilities.clone(),
         signals.end_streams.clone(),
     );
-    let instance = match blueprint.component.instantiate_async(&mut store).await {
+    let instance = match blueprint.component.instantiate(&mut store).await {
         Ok(instance) => instance,
         Err(error) => return Exit::Trapped(error),
     };
@@ -140,7 +140,7 @@ pub(super) async fn run(
 
 /// What serving takes, apart from the store.
 struct Service<'a> {
-    instance: &'a Extension,
+    instance: &'a GuestInstance,
     blueprint: &'a Blueprint,
     signals: &'a Signals,
     gate: Gate,
@@ -159,8 +159,7 @@ impl Service<'_> {
         queue: &mut mpsc::Receiver<Job>,
         started: impl FnOnce(),
     ) -> wasmtime::Result<Exit> {
-        let lifecycle = self.instance.mngr_gateway_lifecycle();
-        match tokio::time::timeout(START_DEADLINE, lifecycle.call_start(accessor)).await {
+        match tokio::time::timeout(START_DEADLINE, self.instance.start(accessor)).await {
             Ok(outcome) => {
                 if let Err(reason) = outcome? {
                     return Ok(Exit::NotStarted(reason));
@@ -204,7 +203,7 @@ impl Service<'_> {
         }
         let finish = async {
             std::future::poll_fn(|context| accessor.poll_no_interesting_tasks(context)).await;
-            lifecycle.call_stop(accessor).await
+            self.instance.stop(accessor).await
         };
         tokio::select! {
             stopped = finish => stopped?,
@@ -235,6 +234,7 @@ impl Service<'_> {
             permissions_config: request.permissions_config,
             permissions_stamp: request.permissions_stamp,
             gone: client.gone.clone(),
+            deadline: None,
         };
         let body_limited = request
             .request
@@ -247,8 +247,7 @@ impl Service<'_> {
             let transmitted: Transmitted = Box::pin(transmitted);
             wasmtime::Result::<_>::Ok((http.table.push(request)?, transmitted))
         })?;
-        let handler = self.instance.mngr_gateway_handler();
-        let mut handling = pin!(handler.call_handle(accessor, guest_request, context));
+        let mut handling = pin!(self.instance.handle(accessor, guest_request, context));
         let outcome = tokio::select! {
             biased;
             outcome = &mut handling => outcome?,

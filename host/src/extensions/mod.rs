@@ -17,7 +17,9 @@ mod state;
 mod threads;
 mod trailers;
 mod v0_1;
+mod v0_2;
 mod workers;
+mod worlds;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -252,6 +254,7 @@ impl Generation {
         tracing::info!(
             extension = extension.name,
             version = extension.loaded.manifest.version,
+            world = extension.loaded.world(),
             sha256 = extension.loaded.sha256,
             "the extension is served"
         );

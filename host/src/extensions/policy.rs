@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 pub(super) use self::upstreams::{Server, UpstreamGrant, WebOrigin};
-use super::v0_1::{Manifest, PermissionFilesAccess};
+use super::worlds::{Manifest, PermissionFilesAccess};
 use crate::store::durable::{self, StorageError};
 
 /// In bytes; keeps a mistake from filling the memory.

@@ -7,7 +7,7 @@
 use std::cmp::Reverse;
 use std::collections::HashMap;
 
-use super::v0_1::Route as RouteDeclaration;
+use super::worlds::Route as RouteDeclaration;
 
 /// Why a set of routes makes no table.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use wasmtime::component::ResourceTable;
 use wasmtime::{Engine, Store, StoreLimits, StoreLimitsBuilder, UpdateDeadline};
@@ -30,6 +31,8 @@ pub(super) struct InProgress {
     pub(super) permissions_stamp: Stamp,
     /// Cancelled when nobody waits for the response any more.
     pub(super) gone: CancellationToken,
+    /// When the gateway gives up waiting for the end of the response; none where it never does.
+    pub(super) deadline: Option<Instant>,
 }
 
 /// Counts the ticks that a guest has been running since its event loop was last polled.

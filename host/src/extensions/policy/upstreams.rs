@@ -6,7 +6,7 @@ use serde::Deserialize;
 use url::Url;
 
 use crate::extensions::outbound::Limits;
-use crate::extensions::v0_1::{self, Manifest};
+use crate::extensions::worlds::{self, Manifest};
 
 /// Scheme, host and port of an http or https URL. Equal for two URLs that lead to one server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,12 +62,12 @@ pub(in crate::extensions) enum Server {
 }
 
 impl Server {
-    fn is(&self, asked: &v0_1::Origin) -> bool {
+    fn is(&self, asked: &worlds::Origin) -> bool {
         match (self, asked) {
-            (Self::Fixed(granted), v0_1::Origin::Fixed(asked)) => {
+            (Self::Fixed(granted), worlds::Origin::Fixed(asked)) => {
                 WebOrigin::of_url(asked).as_ref() == Some(granted)
             }
-            (Self::InSetting(granted), v0_1::Origin::Setting(asked)) => granted == asked,
+            (Self::InSetting(granted), worlds::Origin::Setting(asked)) => granted == asked,
             _ => false,
         }
     }
@@ -264,8 +264,8 @@ mod tests {
     #[test]
     fn a_bearer_token_goes_only_where_it_was_asked_for_and_granted() {
         let manifest = |bearer: Option<&str>| Manifest {
-            upstreams: vec![v0_1::Upstream {
-                origin: v0_1::Origin::Setting("API".to_owned()),
+            upstreams: vec![worlds::Upstream {
+                origin: worlds::Origin::Setting("API".to_owned()),
                 bearer: bearer.map(str::to_owned),
             }],
             ..super::super::tests::manifest()
