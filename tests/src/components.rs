@@ -41,7 +41,10 @@ pub fn component(name: &str) -> Vec<u8> {
     let directory = directory.expect(
         "$TEST_COMPONENTS names the directory of the test components: run the tests by tests/run, which builds them",
     );
-    let path = directory.join(name).with_extension("wasm");
+    // A library's file name has no hyphens.
+    let path = directory
+        .join(name.replace('-', "_"))
+        .with_extension("wasm");
     fs::read(&path).unwrap_or_else(|error| {
         panic!(
             "the test component {} cannot be read: {error}; tests/run builds it",

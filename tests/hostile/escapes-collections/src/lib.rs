@@ -1,0 +1,49 @@
+//! Names collections by paths: `POST /escapes-collections/<way>` with the name as body answers what it got. Its manifest asks
+//! for `notes`, and for two names that lead out of the latchkey directory.
+
+use mngr_extension::documents;
+use mngr_extension::{Context, Extension, Failure, Manifest, Request, Response, Route};
+
+const LONGEST_NAME: usize = 64 * 1024;
+
+/// Remembers nothing.
+#[derive(Default)]
+struct EscapesCollections;
+
+impl Extension for EscapesCollections {
+    fn manifest() -> Manifest {
+        Manifest::new(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"))
+            .with_route(Route::post("/escapes-collections/{way}"))
+            .with_collection("notes")
+            .with_collection("../outside")
+            .with_collection("/tmp")
+    }
+
+    async fn handle(&self, mut request: Request, _context: Context) -> Result<Response, Failure> {
+        let way = request
+            .path_segments()
+            .last()
+            .unwrap_or_default()
+            .into_owned();
+        let name = request
+            .read_body(LONGEST_NAME)
+            .await
+            .map_err(|error| Failure::new(error.to_string()))?;
+        let collection = String::from_utf8_lossy(&name);
+        let done = match way.as_str() {
+            "list" => documents::list(&collection, None)
+                .await
+                .map(|listing| format!("{listing:?}")),
+            "put" => documents::put_new(&collection, "planted", b"{}".to_vec())
+                .await
+                .map(|()| "planted".to_owned()),
+            _ => return Ok(Response::declined()),
+        };
+        Ok(match done {
+            Ok(text) => Response::text(200, text),
+            Err(error) => Response::text(403, error.to_string()),
+        })
+    }
+}
+
+mngr_extension::export!(EscapesCollections);

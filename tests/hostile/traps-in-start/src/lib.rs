@@ -1,0 +1,24 @@
+//! Traps in `start`.
+
+use mngr_extension::{Context, Extension, Failure, Manifest, Request, Response, Route};
+
+/// Remembers nothing.
+#[derive(Default)]
+struct TrapsInStart;
+
+impl Extension for TrapsInStart {
+    fn manifest() -> Manifest {
+        Manifest::new(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"))
+            .with_route(Route::get("/traps-in-start"))
+    }
+
+    async fn start(&self) -> Result<(), Failure> {
+        std::process::abort()
+    }
+
+    async fn handle(&self, _request: Request, _context: Context) -> Result<Response, Failure> {
+        Ok(Response::text(200, "good\n"))
+    }
+}
+
+mngr_extension::export!(TrapsInStart);
