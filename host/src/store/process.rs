@@ -82,7 +82,7 @@ mod tests {
             .unwrap();
         // What answers is the program: before, there may be no command line yet.
         child.stdin.as_ref().unwrap().write_all(b"x").unwrap();
-        child.stdout.as_ref().unwrap().read_exact(&mut [0]).unwrap();
+        child.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
         let pid = i32::try_from(child.id()).unwrap();
         let found = Process::look_up(pid).unwrap();
         assert_eq!(found.command_line, ["cat", "-", "/dev/null"], "{found:?}");
