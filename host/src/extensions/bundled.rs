@@ -119,6 +119,11 @@ pub(super) fn grants_of(name: &str, sha256: &str, settings: &Settings) -> Option
     (super::component::sha256(bundled.component) == sha256).then(|| (bundled.grants)(settings))
 }
 
+/// The names of all of them.
+pub(super) fn all_names() -> impl Iterator<Item = &'static str> {
+    BUNDLED.iter().map(|bundled| bundled.name)
+}
+
 /// Writes the bundled components and what clients see of `catalog` into `directory`, durably, where they are not there already.
 /// Blocking. `directory` is created when missing (0700).
 pub(crate) fn install(directory: &Path, catalog: &Catalog) -> Result<(), StorageError> {

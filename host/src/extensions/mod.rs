@@ -8,6 +8,7 @@ mod capabilities;
 mod component;
 mod engine;
 mod exchange;
+pub mod installed;
 mod instance;
 mod outbound;
 mod policy;

@@ -6,6 +6,7 @@
 
 mod authentication;
 mod connection;
+pub mod control;
 pub mod denials;
 mod departure;
 mod dispatch;
