@@ -11,6 +11,7 @@ mod exchange;
 pub mod installed;
 mod instance;
 mod outbound;
+pub mod output;
 mod policy;
 pub mod report;
 mod routes;

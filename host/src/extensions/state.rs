@@ -76,8 +76,8 @@ impl InstanceState {
         draining: CancellationToken,
     ) -> (Store<Self>, Turn) {
         let wasi = WasiCtx::builder()
-            .stdout(StandardStream::new(capabilities.extension_name()))
-            .stderr(StandardStream::new(capabilities.extension_name()))
+            .stdout(StandardStream::new(Arc::clone(capabilities.output())))
+            .stderr(StandardStream::new(Arc::clone(capabilities.output())))
             .build();
         let limits = StoreLimitsBuilder::new()
             .memory_size(capabilities.memory_bytes())

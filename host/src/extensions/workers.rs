@@ -17,6 +17,7 @@ use tokio_util::task::TaskTracker;
 
 use super::exchange::{Answer, ClientPresence, ExtensionRequest, Job};
 use super::instance::{self, Blueprint, Exit, Signals};
+use super::output;
 use super::threads::ServingHandles;
 
 /// Requests that may wait for one instance.
@@ -303,9 +304,22 @@ async fn run_for_ever(
         };
         let reason = match instance::run(&blueprint, &mut jobs, &signals, on_start).await {
             Exit::Stopped => return,
-            Exit::NotStarted(reason) => format!("its start failed: {reason}"),
-            // The root cause names the trap; the rest is a backtrace.
-            Exit::Trapped(error) => format!("it trapped: {}", error.root_cause()),
+            Exit::NotStarted(reason) => format!(
+                "its start failed: {}",
+                output::printable(&reason, output::LONGEST_LINE)
+            ),
+            Exit::Trapped(error) => {
+                blueprint
+                    .capabilities
+                    .output()
+                    .crashed(&format!("{error:?}"));
+                // The root cause names the trap; the rest is a backtrace.
+                let cause = error.root_cause().to_string();
+                format!(
+                    "it trapped: {}",
+                    output::printable(&cause, output::LONGEST_LINE)
+                )
+            }
         };
         if let Some(started) = first_start {
             let _ = started.send(Err(reason));

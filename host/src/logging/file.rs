@@ -17,7 +17,8 @@ use std::time::{Duration, Instant};
 use tracing::Level;
 
 pub use self::rotation::Rotation;
-pub(super) use self::rotation::rotated;
+pub(crate) use self::rotation::rotated;
+use super::console::Form;
 use super::queue::Destination;
 use super::record::Record;
 use crate::store::durable::{PRIVATE_FILE, StorageError};
@@ -26,10 +27,12 @@ use crate::store::durable::{PRIVATE_FILE, StorageError};
 const BETWEEN_COMPLAINTS: Duration = Duration::from_secs(60);
 
 /// Who is told of trouble.
-pub(super) type Complaints = Box<dyn Fn(&Record) + Send>;
+pub(crate) type Complaints = Box<dyn Fn(&Record) + Send>;
 
-pub(super) struct LogFile {
+pub(crate) struct LogFile {
     path: PathBuf,
+    /// How the file's own remarks look.
+    form: Form,
     rotation: Option<Rotation>,
     open: Option<Open>,
     /// Records that could not be written since the last one that could.
@@ -90,7 +93,7 @@ impl LogFile {
 
     /// A file that is rotated. Others may write it in the same way: a supervisor, and a gateway alone. Trouble at the start
     /// is as trouble later.
-    pub(super) fn rotated(path: PathBuf, rotation: Rotation, complaints: Complaints) -> Self {
+    pub(crate) fn rotated(path: PathBuf, rotation: Rotation, complaints: Complaints) -> Self {
         rotation.prune(&path);
         let mut log = Self::new(path, Some(rotation), complaints);
         if let Err(error) = log.opened() {
@@ -99,9 +102,18 @@ impl LogFile {
         log
     }
 
+    /// The same file, for lines that people read.
+    pub(crate) fn for_people(self) -> Self {
+        Self {
+            form: Form::Console { in_colour: false },
+            ..self
+        }
+    }
+
     fn new(path: PathBuf, rotation: Option<Rotation>, complaints: Complaints) -> Self {
         Self {
             path,
+            form: Form::Records,
             rotation,
             open: None,
             lost: 0,
@@ -124,7 +136,8 @@ impl LogFile {
     fn append(&mut self, line: &[u8]) -> io::Result<()> {
         if self.lost > 0 {
             let mut report = Vec::new();
-            super::losses(self.lost, "the log could not be written").write_line(&mut report);
+            let losses = super::losses(self.lost, "the log could not be written");
+            self.form.write_line(&losses, &mut report);
             self.append_line(&report)?;
             self.lost = 0;
         }
@@ -230,7 +243,8 @@ impl Destination for LogFile {
 
     fn dropped(&mut self, count: u64) {
         let mut line = Vec::new();
-        super::losses(count, "the disk was too slow").write_line(&mut line);
+        let losses = super::losses(count, "the disk was too slow");
+        self.form.write_line(&losses, &mut line);
         self.append_or_count(&line, count);
     }
 

@@ -17,7 +17,7 @@ pub mod history;
 mod layer;
 mod log;
 mod panics;
-mod queue;
+pub(crate) mod queue;
 pub mod record;
 mod start;
 

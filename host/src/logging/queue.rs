@@ -15,7 +15,7 @@ const ROOM: usize = 4 * 1024 * 1024;
 const KEPT: usize = 64 * 1024;
 
 /// What takes lines, on a thread of its own. Whatever goes wrong there stays there.
-pub(super) trait Destination: Send + 'static {
+pub(crate) trait Destination: Send + 'static {
     /// Some lines are about to come.
     fn begin(&mut self) {}
 
@@ -29,7 +29,7 @@ pub(super) trait Destination: Send + 'static {
     fn end(&mut self) {}
 }
 
-pub(super) struct Queue {
+pub(crate) struct Queue {
     state: Mutex<State>,
     /// Something was added, or the queue was closed.
     filled: Condvar,
@@ -48,7 +48,7 @@ struct State {
 
 impl Queue {
     /// Starts the thread, under this name.
-    pub(super) fn start(name: &str, destination: impl Destination) -> io::Result<Arc<Self>> {
+    pub(crate) fn start(name: &str, destination: impl Destination) -> io::Result<Arc<Self>> {
         Self::with_room(name, ROOM, destination)
     }
 
@@ -70,23 +70,24 @@ impl Queue {
         Ok(queue)
     }
 
-    /// Adds a line, or drops it.
-    pub(super) fn push(&self, line: &[u8]) {
+    /// Adds a line, or drops it. False when it was dropped for want of room.
+    pub(crate) fn push(&self, line: &[u8]) -> bool {
         let mut state = self.lock();
         if state.is_closed {
-            return;
+            return true;
         }
         if state.lines.len() + line.len() > self.room {
             state.dropped += 1;
-            return;
+            return false;
         }
         state.lines.extend_from_slice(line);
         drop(state);
         self.filled.notify_one();
+        true
     }
 
     /// Takes no more lines, and waits until the others are written, or until `deadline`.
-    pub(super) fn close(&self, deadline: Instant) {
+    pub(crate) fn close(&self, deadline: Instant) {
         let mut state = self.lock();
         state.is_closed = true;
         self.filled.notify_one();

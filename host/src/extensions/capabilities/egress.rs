@@ -13,6 +13,7 @@ use http_body::Frame;
 use http_body_util::BodyExt;
 use memchr::memmem;
 use tokio_util::sync::CancellationToken;
+use tracing::Level;
 use wasmtime_wasi_http::{
     DEFAULT_FORBIDDEN_HEADERS, Error, ForbiddenHeaderFilter, RequestOptions, WasiBody,
     WasiHttpHooks,
@@ -20,6 +21,7 @@ use wasmtime_wasi_http::{
 
 use super::Capabilities;
 use crate::extensions::outbound::{Limits, Reach, SendError};
+use crate::extensions::output::OutputLog;
 use crate::extensions::policy::{Server, UpstreamGrant, WebOrigin};
 
 /// Beside those that WASI keeps from guests by itself.
@@ -135,10 +137,12 @@ impl WasiHttpHooks for Egress {
         let bearer = match setting.map_or(Ok(None), |name| Bearer::in_setting(name, &self.bearer)) {
             Ok(bearer) => bearer,
             Err(InvalidBearer) => {
-                tracing::error!(
-                    extension = capabilities.extension_name(),
-                    setting = grant.bearer_setting,
-                    "the setting holds no bearer token, so its upstream is not called: a token is visible ASCII characters"
+                capabilities.output().remark(
+                    Level::ERROR,
+                    &format!(
+                        "the setting {} holds no bearer token, so its upstream is not called: a token is visible ASCII characters",
+                        setting.unwrap_or_default()
+                    ),
                 );
                 return Box::new(std::future::ready(Err(Error::ConfigurationError)));
             }
@@ -166,24 +170,23 @@ impl WasiHttpHooks for Egress {
                 },
             };
             let mut response = answer.map_err(|error| {
-                let extension = capabilities.extension_name();
-                match &error {
+                let level = match &error {
                     // The client's own doing.
-                    SendError::RequestBody(_) => {
-                        tracing::debug!(extension, "an outbound request failed: {error}");
-                    }
-                    _ => tracing::warn!(extension, "an outbound request failed: {error}"),
-                }
+                    SendError::RequestBody(_) => Level::DEBUG,
+                    _ => Level::WARN,
+                };
+                let text = format!("an outbound request failed: {error}");
+                capabilities.output().remark(level, &text);
                 error_code(error)
             })?;
             let response = match bearer {
                 None => response.map(|body| body.map_err(error_code).boxed_unsync()),
                 Some(bearer) => {
-                    bearer.remove_from(response.headers_mut(), capabilities.extension_name());
+                    bearer.remove_from(response.headers_mut(), capabilities.output());
                     response.map(|body| {
                         let without_bearer = move |mut frame: Frame<_>| {
                             if let Some(trailers) = frame.trailers_mut() {
-                                bearer.remove_from(trailers, capabilities.extension_name());
+                                bearer.remove_from(trailers, capabilities.output());
                             }
                             frame
                         };
@@ -234,7 +237,7 @@ impl Bearer {
     }
 
     /// Takes out every header or trailer field that repeats the token: whoever made the request may not have it.
-    fn remove_from(&self, headers: &mut HeaderMap, extension: &str) {
+    fn remove_from(&self, headers: &mut HeaderMap, output: &Arc<OutputLog>) {
         let token = self.token.as_bytes();
         if token.len() < SHORTEST_SECRET {
             return;
@@ -250,9 +253,9 @@ impl Bearer {
             .map(|(name, _)| name.clone())
             .collect();
         for name in repeating {
-            tracing::warn!(
-                extension,
-                "the upstream sent its bearer token back in a header, which is left out"
+            output.remark(
+                Level::WARN,
+                "the upstream sent its bearer token back in a header, which is left out",
             );
             headers.remove(name);
         }

@@ -22,6 +22,7 @@ pub(super) use self::events::Bus;
 pub(super) use self::log::StandardStream;
 pub(super) use self::permission_files::PermissionFiles;
 use super::outbound;
+use super::output::{OutputLog, Outputs};
 use super::policy::Grants;
 use crate::permissions::Engine;
 use crate::store::boundary::RelativeBoundary;
@@ -33,6 +34,7 @@ pub(super) struct Services {
     bus: Bus,
     permission_files: PermissionFiles,
     outbound: outbound::Client,
+    outputs: Outputs,
 }
 
 /// Where the services keep their files.
@@ -48,12 +50,14 @@ impl Services {
     /// When the latchkey directory or the permissions root is no absolute path.
     pub(super) fn new(paths: ServicePaths, engine: Arc<Engine>) -> Result<Self, RelativeBoundary> {
         let root = paths.permissions_root.as_deref();
+        let extensions = paths.latchkey_directory.join("extensions");
         Ok(Self {
             catalog: CatalogFile::new(paths.catalog),
             permission_files: PermissionFiles::new(&paths.latchkey_directory, root, engine)?,
             collections: Collections::new(paths.latchkey_directory),
             bus: Bus::default(),
             outbound: outbound::Client::new(),
+            outputs: Outputs::new(&extensions),
         })
     }
 }
@@ -64,6 +68,7 @@ pub(super) struct Capabilities {
     extension: Arc<str>,
     grants: Arc<Grants>,
     services: Arc<Services>,
+    output: Arc<OutputLog>,
 }
 
 impl Capabilities {
@@ -71,6 +76,7 @@ impl Capabilities {
         Self {
             extension: extension.into(),
             grants: Arc::new(grants),
+            output: services.outputs.of(extension),
             services,
         }
     }
@@ -84,13 +90,13 @@ impl Capabilities {
         self.grants.memory_mib.saturating_mul(1024 * 1024)
     }
 
+    /// Where to say what there is to say of the extension.
+    pub(super) fn output(&self) -> &Arc<OutputLog> {
+        &self.output
+    }
+
     fn refused(&self, capability: &str, wanted: &str) {
-        tracing::warn!(
-            extension = &*self.extension,
-            capability,
-            wanted,
-            "not granted to the extension"
-        );
+        self.output.refused(capability, wanted);
     }
 }
 

@@ -62,7 +62,7 @@ fn beside(path: &Path, number: u128) -> PathBuf {
 }
 
 /// The files that were put aside before, with their numbers.
-pub(in crate::logging) fn rotated(path: &Path) -> Vec<(u128, PathBuf)> {
+pub(crate) fn rotated(path: &Path) -> Vec<(u128, PathBuf)> {
     let (Some(directory), Some(name)) = (path.parent(), path.file_name().and_then(|n| n.to_str()))
     else {
         return Vec::new();
