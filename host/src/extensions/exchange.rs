@@ -21,6 +21,7 @@ use wasmtime_wasi_http::{Error, WasiBody};
 
 use super::state::RequestId;
 use super::trailers;
+use super::workers::Counted;
 use crate::store::stamp::Stamp;
 
 /// A request for an extension: method, normalised path and query, and headers that an extension may see.
@@ -42,6 +43,10 @@ pub enum Answer {
     Failed,
     /// It keeps crashing, or has more to do than it can: 503.
     Unavailable,
+    /// It did not answer in time: 504.
+    Overdue,
+    /// It is being replaced and has not begun with the request: to be routed again.
+    Superseded(ExtensionRequest),
 }
 
 /// A request in an instance's queue.
@@ -55,20 +60,22 @@ pub(super) struct Job {
 pub(super) struct ClientPresence {
     pub(super) gone: CancellationToken,
     guard: DropGuard,
+    counted: Counted,
 }
 
 impl ClientPresence {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(counted: Counted) -> Self {
         let gone = CancellationToken::new();
         Self {
             guard: gone.clone().drop_guard(),
             gone,
+            counted,
         }
     }
 
     /// Ties the presence to the response: it ends when the response body is dropped.
-    pub(super) fn into_guard(self) -> DropGuard {
-        self.guard
+    pub(super) fn into_guard(self) -> (DropGuard, Counted) {
+        (self.guard, self.counted)
     }
 }
 
@@ -182,7 +189,7 @@ pub struct StreamedBody {
     body: WasiBody,
     severed: Severed,
     client: Option<ClientWatch>,
-    _client: DropGuard,
+    _client: (DropGuard, Counted),
 }
 
 /// How long a client that has closed its sending half may still be waiting for what comes next: most such have left.

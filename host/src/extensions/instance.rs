@@ -12,7 +12,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::stream::{FuturesUnordered, StreamExt};
 use http::{HeaderName, HeaderValue, StatusCode};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use wasmtime::component::Accessor;
 use wasmtime_wasi_http::WasiHttpView;
@@ -21,6 +21,7 @@ use wasmtime_wasi_http::p3::Request as GuestRequest;
 use super::capabilities::Capabilities;
 use super::exchange::{Answer, Job, LimitedBody, ResponseBody, Severed};
 use super::state::{InProgress, InstanceState};
+use super::workers::Queue;
 use super::worlds::{Context, Guest, GuestInstance, Outcome};
 
 /// How long an instance may take for its `start`.
@@ -52,7 +53,9 @@ pub(super) struct Blueprint {
 pub(super) struct Signals {
     /// End every open stream cleanly.
     pub(super) end_streams: CancellationToken,
-    /// Take no more requests, answer what is queued, and end.
+    /// The queue is closed: answer what has been taken from it, and end.
+    pub(super) close: CancellationToken,
+    /// As `close`, within [`STOP_DEADLINE`].
     pub(super) stop: CancellationToken,
 }
 
@@ -87,7 +90,7 @@ impl Gate {
 /// Runs an instance until it is told to stop or fails. `started` is told once `start` has succeeded.
 pub(super) async fn run(
     blueprint: &Blueprint,
-    queue: &mut mpsc::Receiver<Job>,
+    queue: &Queue,
     signals: &Signals,
     started: impl FnOnce(),
 ) -> Exit {
@@ -156,7 +159,7 @@ impl Service<'_> {
     async fn serve(
         &self,
         accessor: &Accessor<InstanceState>,
-        queue: &mut mpsc::Receiver<Job>,
+        queue: &Queue,
         started: impl FnOnce(),
     ) -> wasmtime::Result<Exit> {
         match tokio::time::timeout(START_DEADLINE, self.instance.start(accessor)).await {
@@ -174,7 +177,8 @@ impl Service<'_> {
         started();
         let mut in_progress = FuturesUnordered::new();
         let mut open = true;
-        let mut stopping = pin!(self.signals.stop.cancelled());
+        let mut closed = false;
+        let mut closing = pin!(self.signals.close.cancelled());
         let mut overdue = pin!(async {
             self.signals.stop.cancelled().await;
             tokio::time::sleep(STOP_DEADLINE).await;
@@ -182,7 +186,7 @@ impl Service<'_> {
         while open || !in_progress.is_empty() {
             tokio::select! {
                 biased;
-                () = &mut stopping, if !queue.is_closed() => queue.close(),
+                () = &mut closing, if !closed => closed = true,
                 () = &mut overdue => {
                     self.sever();
                     tracing::warn!(
@@ -192,7 +196,7 @@ impl Service<'_> {
                     return Ok(Exit::Stopped);
                 }
                 Some(handled) = in_progress.next(), if !in_progress.is_empty() => handled?,
-                job = async { self.gate.pass().await; queue.recv().await }, if open => match job {
+                job = async { self.gate.pass().await; queue.next().await }, if open => match job {
                     Some(job) => {
                         self.gate.close();
                         in_progress.push(self.handle(accessor, job));

@@ -4,6 +4,9 @@
 //! what waited in the queue goes to its replacement. A worker whose instances keep crashing answers `Unavailable` for a
 //! while, twice as long each time, and then tries again.
 
+mod queue;
+mod tally;
+
 use std::collections::VecDeque;
 use std::num::NonZeroUsize;
 use std::pin::Pin;
@@ -11,17 +14,22 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use jiff::Timestamp;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
+pub(super) use self::queue::Queue;
+pub(super) use self::tally::{Counted, Tally};
 use super::exchange::{Answer, ClientPresence, ExtensionRequest, Job};
 use super::instance::{self, Blueprint, Exit, Signals};
 use super::output;
+use super::report::Activity;
 use super::threads::ServingHandles;
 
-/// Requests that may wait for one instance.
-const QUEUE_LENGTH: usize = 1024;
+/// How long requests in progress may take when an extension is replaced, where its policy sets no limit.
+const LONGEST_DRAIN: Duration = Duration::from_secs(300);
 
 /// More crashes than this within [`CRASH_WINDOW`] take a worker out of service.
 const CRASHES_ALLOWED: usize = 8;
@@ -32,6 +40,7 @@ const LONGEST_OUTAGE: Duration = Duration::from_secs(60);
 /// One queue, one instance at a time.
 struct Worker {
     queue: mpsc::Sender<Job>,
+    waiting_jobs: Queue,
     waiting: AtomicUsize,
     out_of_service: Arc<AtomicBool>,
 }
@@ -97,6 +106,7 @@ pub(super) struct Workers {
     streaming: Vec<Worker>,
     placement: Placement,
     signals: Signals,
+    tally: Arc<Tally>,
     tasks: TaskTracker,
 }
 
@@ -113,11 +123,13 @@ impl Workers {
         kinds: RouteKinds,
     ) -> Result<Self, StartError> {
         let (signals, tasks) = (Signals::default(), TaskTracker::new());
+        let tally = Arc::new(Tally::default());
         let mut first_starts = Vec::new();
         let mut spawn = |number| {
-            let (worker, started) = Worker::spawn(blueprint.clone(), signals.clone(), |task| {
-                placement.spawn(number, &tasks, task);
-            });
+            let (worker, started) =
+                Worker::spawn(blueprint.clone(), signals.clone(), &tally, |task| {
+                    placement.spawn(number, &tasks, task);
+                });
             first_starts.push(started);
             worker
         };
@@ -129,6 +141,7 @@ impl Workers {
             streaming,
             placement,
             signals,
+            tally,
             tasks,
         };
         for started in first_starts {
@@ -158,7 +171,7 @@ impl Workers {
         };
         let worker = here.or_else(|| workers.iter().min_by_key(|worker| worker.load()));
         match worker {
-            Some(worker) => worker.answer(request).await,
+            Some(worker) => worker.answer(request, &self.tally).await,
             None => Answer::Unavailable,
         }
     }
@@ -168,8 +181,42 @@ impl Workers {
         self.signals.end_streams.cancel();
     }
 
-    /// Answers what is queued, runs `stop` in each instance, and ends them.
+    /// Takes no more, and gives back what no instance has begun with. Requests in progress finish; open streams are ended
+    /// cleanly after `grace`. Then `stop` runs in each instance. Returns when all have ended.
+    pub(super) async fn drain(&self, grace: Duration) {
+        self.close();
+        self.tasks.close();
+        let end = async {
+            tokio::time::sleep(grace).await;
+            self.signals.end_streams.cancel();
+            tokio::time::sleep(LONGEST_DRAIN).await;
+            self.signals.stop.cancel();
+            std::future::pending().await
+        };
+        tokio::select! {
+            () = self.tasks.wait() => {}
+            () = end => {}
+        }
+    }
+
+    /// What its instances have done so far, and how they are.
+    pub(super) fn activity(&self) -> Activity {
+        self.tally.activity()
+    }
+
+    fn close(&self) {
+        for worker in self.answering.iter().chain(&self.streaming) {
+            worker.waiting_jobs.close();
+            worker.waiting_jobs.answer_all(|job| {
+                let _ = job.answer.send(Answer::Superseded(job.request));
+            });
+        }
+        self.signals.close.cancel();
+    }
+
+    /// Answers what is in progress, runs `stop` in each instance, and ends them: all within seconds.
     pub(super) async fn stop(&self) {
+        self.close();
         self.signals.end_streams.cancel();
         self.signals.stop.cancel();
         self.tasks.close();
@@ -183,21 +230,24 @@ impl Worker {
     fn spawn(
         blueprint: Blueprint,
         signals: Signals,
+        tally: &Arc<Tally>,
         spawn: impl FnOnce(Task),
     ) -> (Self, oneshot::Receiver<Result<(), String>>) {
-        let (queue, jobs) = mpsc::channel(QUEUE_LENGTH);
+        let (queue, jobs) = Queue::new();
         let (started, first_start) = oneshot::channel();
         let out_of_service = Arc::new(AtomicBool::new(false));
         spawn(Box::pin(run_for_ever(
             blueprint,
-            jobs,
+            jobs.clone(),
             signals,
             Arc::clone(&out_of_service),
+            Arc::clone(tally),
             started,
         )));
         (
             Self {
                 queue,
+                waiting_jobs: jobs,
                 waiting: AtomicUsize::new(0),
                 out_of_service,
             },
@@ -217,21 +267,30 @@ impl Worker {
         )
     }
 
-    async fn answer(&self, request: ExtensionRequest) -> Answer {
+    async fn answer(&self, request: ExtensionRequest, tally: &Arc<Tally>) -> Answer {
         if self.out_of_service.load(Ordering::Relaxed) {
             return Answer::Unavailable;
         }
+        let Some(counted) = tally.request(None) else {
+            return Answer::Unavailable;
+        };
         let _waiting = Waiting::enter(&self.waiting);
         let (answer, answered) = oneshot::channel();
         let job = Job {
             request,
             answer,
-            client: ClientPresence::new(),
+            client: ClientPresence::new(counted),
         };
-        if self.queue.try_send(job).is_err() {
-            return Answer::Unavailable;
+        match self.queue.try_send(job) {
+            Ok(()) => {}
+            Err(TrySendError::Full(_)) => return Answer::Unavailable,
+            Err(TrySendError::Closed(job)) => return Answer::Superseded(job.request),
         }
-        answered.await.unwrap_or(Answer::Failed)
+        let answer = answered.await.unwrap_or(Answer::Failed);
+        if matches!(answer, Answer::Failed) {
+            tally.error();
+        }
+        answer
     }
 }
 
@@ -287,9 +346,10 @@ impl CrashHistory {
 
 async fn run_for_ever(
     blueprint: Blueprint,
-    mut jobs: mpsc::Receiver<Job>,
+    jobs: Queue,
     signals: Signals,
     out_of_service: Arc<AtomicBool>,
+    tally: Arc<Tally>,
     started: oneshot::Sender<Result<(), String>>,
 ) {
     let extension = blueprint.capabilities.extension_name();
@@ -297,12 +357,14 @@ async fn run_for_ever(
     let mut crashes = CrashHistory::new();
     loop {
         let mut first_start = started.take();
+        let mut up = None;
         let on_start = || {
+            up = Some(tally.instance());
             if let Some(started) = first_start.take() {
                 let _ = started.send(Ok(()));
             }
         };
-        let reason = match instance::run(&blueprint, &mut jobs, &signals, on_start).await {
+        let reason = match instance::run(&blueprint, &jobs, &signals, on_start).await {
             Exit::Stopped => return,
             Exit::NotStarted(reason) => format!(
                 "its start failed: {}",
@@ -321,10 +383,12 @@ async fn run_for_ever(
                 )
             }
         };
+        drop(up);
         if let Some(started) = first_start {
             let _ = started.send(Err(reason));
             return;
         }
+        tally.crash(&reason);
         match crashes.record(Instant::now()) {
             None => tracing::error!(extension, "an instance crashed and is replaced: {reason}"),
             Some(outage) => {
@@ -333,7 +397,8 @@ async fn run_for_ever(
                     "instances keep crashing, its routes answer 503 for {outage:?}: {reason}"
                 );
                 out_of_service.store(true, Ordering::Relaxed);
-                refuse(&mut jobs, &signals, outage).await;
+                tally.set_out_of_service(Timestamp::now().checked_add(outage).ok());
+                refuse(&jobs, &signals, outage).await;
                 out_of_service.store(false, Ordering::Relaxed);
             }
         }
@@ -341,15 +406,15 @@ async fn run_for_ever(
 }
 
 /// Answers everything that is queued with `Unavailable` until the outage is over.
-async fn refuse(jobs: &mut mpsc::Receiver<Job>, signals: &Signals, outage: Duration) {
+async fn refuse(jobs: &Queue, signals: &Signals, outage: Duration) {
     let refusal = async {
-        while let Some(job) = jobs.recv().await {
+        while let Some(job) = jobs.next().await {
             let _ = job.answer.send(Answer::Unavailable);
         }
     };
     tokio::select! {
         () = refusal => {}
-        () = signals.stop.cancelled() => {}
+        () = signals.close.cancelled() => {}
         () = tokio::time::sleep(outage) => {}
     }
 }

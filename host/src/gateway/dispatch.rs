@@ -210,7 +210,8 @@ impl Dispatcher {
             Answer::Response(response) => response,
             Answer::Declined => reply::not_found(),
             Answer::Failed => reply::internal_error(),
-            Answer::Unavailable => reply::unavailable(route.extension()),
+            Answer::Unavailable | Answer::Superseded(_) => reply::unavailable(route.extension()),
+            Answer::Overdue => reply::overdue(route.extension()),
         }
     }
 }

@@ -70,6 +70,13 @@ pub(super) fn unavailable(extension: &str) -> Reply {
     )
 }
 
+pub(super) fn overdue(extension: &str) -> Reply {
+    error(
+        StatusCode::GATEWAY_TIMEOUT,
+        &format!("The extension '{extension}' did not answer in time."),
+    )
+}
+
 /// Reaches only a client that closed its sending half and still reads.
 pub(super) fn client_left() -> Reply {
     error(
