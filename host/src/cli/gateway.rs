@@ -14,7 +14,7 @@ use super::failure::Failure;
 use super::logging;
 use super::options::Options;
 use super::setup::encryption_key;
-use crate::extensions::UpstreamLimits;
+use crate::extensions::{CompilerProgram, UpstreamLimits};
 use crate::gateway::{self, Lifetime, Listen, Parent, Settings};
 use crate::store::durable;
 use crate::store::keys::EncryptionKey;
@@ -128,6 +128,7 @@ fn settings(
         password,
         signing_key,
         latchkey_directory: directory.root().to_owned(),
+        compiler: CompilerProgram::running().ok(),
         default_permissions,
         allow_missing_permissions: arguments.allow_missing_permissions,
         permissions_root,

@@ -115,8 +115,18 @@ fn names(names: &[&str]) -> BTreeSet<String> {
 
 /// The compiled-in grants of a component with these bytes under this name; none for anybody else's.
 pub(super) fn grants_of(name: &str, sha256: &str, settings: &Settings) -> Option<Grants> {
-    let bundled = BUNDLED.iter().find(|bundled| bundled.name == name)?;
-    (super::component::sha256(bundled.component) == sha256).then(|| (bundled.grants)(settings))
+    find(name, sha256).map(|bundled| (bundled.grants)(settings))
+}
+
+/// Whether a component with these bytes under this name came with the gateway.
+pub(super) fn is_bundled(name: &str, sha256: &str) -> bool {
+    find(name, sha256).is_some()
+}
+
+fn find(name: &str, sha256: &str) -> Option<&'static Bundled> {
+    BUNDLED.iter().find(|bundled| {
+        bundled.name == name && super::component::sha256(bundled.component) == sha256
+    })
 }
 
 /// The names of all of them.

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
@@ -9,16 +10,29 @@ use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, ResourceType};
 use wasmtime_wasi::p2::{DynInputStream, DynOutputStream, DynPollable, IoError};
 
+use super::bundled;
 use super::capabilities::{Capabilities, Services};
+use super::compile::CompileError;
 use super::engine::Runtime;
+use super::manifest::{self, ManifestError};
+use super::output::printable;
 use super::policy::Grants;
-use super::routes::{Pattern, RouteError};
+use super::report::Origin;
 use super::state::InstanceState;
 use super::worlds::{Guest, Manifest, World, WorldError};
 use crate::store::durable::{self, StorageError};
 
-/// Far above any component, in bytes; keeps a mistake from filling the memory.
-const LARGEST: u64 = 256 * 1024 * 1024;
+/// Far above any extension, in bytes: what brings an interpreter of its own has ten to twenty million.
+const LARGEST: u64 = 64 * 1024 * 1024;
+
+/// What a manifest holds at most while it is taken over, in bytes; what it may say is far less.
+const LARGEST_MANIFEST: usize = 1024 * 1024;
+
+/// For starting an instance and asking for its manifest: a spinning guest is ended much earlier, a waiting one by this.
+const DESCRIBE_DEADLINE: Duration = Duration::from_secs(5);
+
+/// Of a text from the compiler or the guest, in bytes.
+const LONGEST_REASON: usize = 500;
 
 /// What standard libraries import by habit, by the beginning of its name. It is not provided: calling into it traps.
 const UNPROVIDED: [&str; 5] = [
@@ -34,8 +48,10 @@ const UNPROVIDED: [&str; 5] = [
 pub enum ComponentError {
     #[error(transparent)]
     Unreadable(#[from] StorageError),
-    #[error("it is no WebAssembly component that this gateway can compile: {0}")]
-    Invalid(String),
+    #[error("it is larger than {} MiB, the most that a component may be", LARGEST / 1024 / 1024)]
+    TooLarge,
+    #[error(transparent)]
+    Compile(#[from] CompileError),
     #[error(transparent)]
     World(#[from] WorldError),
     #[error("its imports cannot be satisfied: {0}")]
@@ -47,7 +63,7 @@ pub enum ComponentError {
     )]
     Name { manifest: String, file: String },
     #[error("its manifest is wrong: {0}")]
-    Route(#[from] RouteError),
+    Manifest(#[from] ManifestError),
 }
 
 /// A compiled component and what it says of itself.
@@ -59,16 +75,48 @@ pub(super) struct Loaded {
     pub(super) component: Guest,
 }
 
+/// A component as it stands in a file.
+pub(super) struct ComponentFile {
+    pub(super) bytes: Arc<[u8]>,
+    /// Lower-case hex SHA-256 of them.
+    pub(super) sha256: String,
+}
+
 /// Lower-case hex SHA-256.
 pub(super) fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    hexadecimal(&Sha256::digest(bytes))
+}
+
+/// Two lower-case digits a byte.
+pub(super) fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+impl ComponentFile {
+    /// Reads the file whole, up to a limit. Blocking.
+    pub(super) fn read(path: &Path) -> Result<Self, ComponentError> {
+        let (bytes, _) = match durable::read(path, LARGEST) {
+            Ok(Some(read)) => read,
+            // It was there a moment ago.
+            Ok(None) => {
+                let missing = std::io::ErrorKind::NotFound.into();
+                return Err(StorageError::new("read", path, missing).into());
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::FileTooLarge => {
+                return Err(ComponentError::TooLarge);
+            }
+            Err(error) => return Err(error.into()),
+        };
+        Ok(Self {
+            sha256: sha256(&bytes),
+            bytes: bytes.into(),
+        })
+    }
 }
 
 impl Loaded {
-    /// Compiles the component at `path` and asks for its manifest, in an instance that is granted nothing.
+    /// Compiles the component at `path` and asks for its manifest, in an instance that is granted nothing. Whatever the
+    /// component is, that takes bounded time and memory; dropping the future ends it.
     pub(super) async fn load(
         runtime: &Arc<Runtime>,
         services: &Arc<Services>,
@@ -78,28 +126,28 @@ impl Loaded {
             .file_stem()
             .map(|stem| stem.to_string_lossy().into_owned())
             .unwrap_or_default();
-        let (runtime, path) = (Arc::clone(runtime), path.to_owned());
-        let compiled = tokio::task::spawn_blocking(move || compile(&runtime, &path)).await;
-        let (component, sha256) =
-            compiled.map_err(|_| ComponentError::Invalid("the compiler gave up".to_owned()))??;
+        let path = path.to_owned();
+        let file = off_the_path(move || ComponentFile::read(&path)).await?;
+        let origin = if bundled::is_bundled(&name, &file.sha256) {
+            Origin::Bundled
+        } else {
+            Origin::Installed
+        };
+        let component = compile(runtime, &name, &file, origin).await?;
+        let guest = link(runtime, &component)?;
         let capabilities = Capabilities::new(&name, Grants::default(), Arc::clone(services));
-        let manifest = describe(&component, capabilities)
-            .await
-            .map_err(|error| ComponentError::Describe(error.to_string()))?;
+        let manifest = describe(&guest, capabilities).await?;
         if manifest.name != name {
             return Err(ComponentError::Name {
                 manifest: manifest.name,
                 file: name,
             });
         }
-        for route in &manifest.routes {
-            Pattern::parse(&route.path)?;
-        }
         Ok(Self {
             name,
             manifest,
-            sha256,
-            component,
+            sha256: file.sha256,
+            component: guest,
         })
     }
 
@@ -109,26 +157,54 @@ impl Loaded {
     }
 }
 
-fn compile(runtime: &Runtime, path: &Path) -> Result<(Guest, String), ComponentError> {
-    let (bytes, _) = durable::read(path, LARGEST)?.ok_or_else(|| {
-        // It was there a moment ago.
-        StorageError::new("read", path, std::io::ErrorKind::NotFound.into())
-    })?;
-    let component = Component::from_binary(&runtime.engine, &bytes)
-        .map_err(|error| ComponentError::Invalid(one_line(&error.root_cause().to_string())))?;
-    let world = world(&runtime.engine, &component)?;
-    let mut linker = runtime.linker.clone();
-    trap_unprovided(&runtime.engine, &component, &mut linker)?;
-    let pre = linker
-        .instantiate_pre(&component)
-        .and_then(|pre| Guest::new(world, pre))
-        .map_err(|error| ComponentError::Imports(format!("{error:#}")))?;
-    Ok((pre, sha256(&bytes)))
+/// The component's code, from the cache where it is there.
+pub(super) async fn compile(
+    runtime: &Arc<Runtime>,
+    name: &str,
+    file: &ComponentFile,
+    origin: Origin,
+) -> Result<Component, ComponentError> {
+    let compiler = &runtime.compiler;
+    compiler
+        .prepare(name, &file.bytes, &file.sha256, origin)
+        .await?;
+    let (runtime, bytes) = (Arc::clone(runtime), Arc::clone(&file.bytes));
+    off_the_path(move || {
+        Component::from_binary(&runtime.engine, &bytes).map_err(|error| {
+            CompileError::Invalid(one_line(&error.root_cause().to_string())).into()
+        })
+    })
+    .await
 }
 
-/// The compiler shows bytes in a column, and the log has one line for one event.
-fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+/// The component with its imports satisfied, if it is an extension and they can be.
+pub(super) fn link(runtime: &Runtime, component: &Component) -> Result<Guest, ComponentError> {
+    let world = world(&runtime.engine, component)?;
+    let mut linker = runtime.linker.clone();
+    trap_unprovided(&runtime.engine, component, &mut linker)?;
+    linker
+        .instantiate_pre(component)
+        .and_then(|pre| Guest::new(world, pre))
+        .map_err(imports)
+}
+
+async fn off_the_path<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, ComponentError> + Send + 'static,
+) -> Result<T, ComponentError> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
+}
+
+/// The compiler shows bytes in a column, a component says what it likes, and the log has one line of some length for an event.
+pub(super) fn one_line(text: &str) -> String {
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    printable(&line, LONGEST_REASON)
+}
+
+fn imports(error: wasmtime::Error) -> ComponentError {
+    ComponentError::Imports(one_line(&format!("{error:#}")))
 }
 
 /// The world whose exports the component has.
@@ -143,7 +219,6 @@ fn trap_unprovided(
     component: &Component,
     linker: &mut wasmtime::component::Linker<InstanceState>,
 ) -> Result<(), ComponentError> {
-    let imports = |error: wasmtime::Error| ComponentError::Imports(format!("{error:#}"));
     for (import, item) in component.component_type().imports(engine) {
         if !UNPROVIDED.iter().any(|start| import.starts_with(start)) {
             continue;
@@ -186,12 +261,27 @@ fn resource_type(name: &str) -> ResourceType {
     }
 }
 
-async fn describe(component: &Guest, capabilities: Capabilities) -> wasmtime::Result<Manifest> {
+/// The manifest, which nobody has looked at so far, checked.
+pub(super) async fn describe(
+    component: &Guest,
+    capabilities: Capabilities,
+) -> Result<Manifest, ComponentError> {
+    let unhad = |reason: &str| ComponentError::Describe(one_line(reason));
     let (mut store, turn) =
         InstanceState::store(component.engine(), capabilities, CancellationToken::new());
-    let instance = component.instantiate(&mut store).await?;
-    turn.restart();
-    store
-        .run_concurrent(async |accessor| instance.describe(accessor).await)
-        .await?
+    // Many entries may be one and the same memory of the guest, and are as many copies here.
+    store.set_hostcall_fuel(LARGEST_MANIFEST);
+    let describing = async {
+        let instance = component.instantiate(&mut store).await?;
+        turn.restart();
+        store
+            .run_concurrent(async |accessor| instance.describe(accessor).await)
+            .await?
+    };
+    let manifest = tokio::time::timeout(DESCRIBE_DEADLINE, describing)
+        .await
+        .map_err(|_| unhad(&format!("it took longer than {DESCRIBE_DEADLINE:?}")))?
+        .map_err(|error| unhad(&error.root_cause().to_string()))?;
+    manifest::check(&manifest)?;
+    Ok(manifest)
 }

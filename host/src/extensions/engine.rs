@@ -9,10 +9,11 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::time::Duration;
 
 use wasmtime::component::Linker;
-use wasmtime::{Cache, CacheConfig, Config, Engine};
+use wasmtime::{Config, Engine};
 use wasmtime_wasi::WasiView;
 use wasmtime_wasi::random::WasiRandom;
 
+use super::compile::{CodeCache, Compiler, CompilerProgram};
 use super::state::InstanceState;
 use super::worlds;
 
@@ -23,28 +24,35 @@ pub(super) const TICK: Duration = Duration::from_millis(10);
 pub(super) struct Runtime {
     pub(super) engine: Engine,
     pub(super) linker: Linker<InstanceState>,
+    pub(super) compiler: Compiler,
     _clock: SyncSender<()>,
 }
 
 impl Runtime {
-    /// Builds the engine; `cache_directory` is created when it is missing.
+    /// Builds the engine; `cache_directory` is created when it is missing. Components are compiled by `program`; without one,
+    /// in this process.
     ///
     /// An unusable cache directory is no reason not to serve: it is reported in the log and nothing is cached.
-    pub(super) fn new(cache_directory: &Path) -> wasmtime::Result<Self> {
-        let mut config = Config::new();
-        config.wasm_component_model_async(true);
-        config.epoch_interruption(true);
-        match compile_cache(cache_directory) {
-            Ok(cache) => {
-                config.cache(Some(cache));
-            }
-            Err(error) => tracing::warn!(
-                directory = %cache_directory.display(),
-                "compiled components are not cached, so every start compiles them again: {error:#}"
-            ),
-        }
+    pub(super) fn new(
+        cache_directory: &Path,
+        program: Option<CompilerProgram>,
+    ) -> wasmtime::Result<Self> {
+        let mut config = configuration();
+        let opened = CodeCache::open(cache_directory).and_then(|code| {
+            config.cache(Some(code.of_wasmtime()?));
+            Ok(code)
+        });
+        let code = opened
+            .inspect_err(|error| {
+                tracing::warn!(
+                    directory = %cache_directory.display(),
+                    "compiled components are not cached, so every start compiles them again: {error:#}"
+                );
+            })
+            .ok();
         let engine = Engine::new(&config)?;
         let linker = linker(&engine)?;
+        let compiler = Compiler::new(program, code.map(|code| code.of_engine(&engine)));
         let (clock, stop) = std::sync::mpsc::sync_channel(0);
         let weak = engine.weak();
         std::thread::Builder::new()
@@ -53,16 +61,18 @@ impl Runtime {
         Ok(Self {
             engine,
             linker,
+            compiler,
             _clock: clock,
         })
     }
 }
 
-fn compile_cache(directory: &Path) -> wasmtime::Result<Cache> {
-    crate::store::durable::create_dir_all(directory)?;
-    let mut config = CacheConfig::new();
-    config.with_directory(directory);
-    Cache::new(config)
+/// What code is compiled for. Whoever compiles with anything else compiles in vain.
+pub(super) fn configuration() -> Config {
+    let mut config = Config::new();
+    config.wasm_component_model_async(true);
+    config.epoch_interruption(true);
+    config
 }
 
 fn advance_epoch(engine: &wasmtime::EngineWeak, stop: &Receiver<()>) {

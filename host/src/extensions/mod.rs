@@ -2,17 +2,27 @@
 //!
 //! An extension runs as several long-lived instances, each in a store of its own. What it can do is what it imports, asks for
 //! in its manifest and is granted. A component that fails to load is left out and named in the log; the others serve.
+//!
+//! Which extensions serve follows what stands in the extensions directory, while the gateway runs (`watch`, `reload`): a
+//! component that is put there is loaded beside what serves, takes over in one step once it is ready, and what it replaces
+//! answers what it has begun.
 
 mod bundled;
 mod capabilities;
+mod compile;
 mod component;
+mod directory;
 mod engine;
 mod exchange;
+mod extension;
+mod generation;
 pub mod installed;
 mod instance;
+mod manifest;
 mod outbound;
 pub mod output;
 mod policy;
+mod reload;
 pub mod report;
 mod routes;
 mod state;
@@ -20,26 +30,31 @@ mod threads;
 mod trailers;
 mod v0_1;
 mod v0_2;
+mod watch;
 mod workers;
 mod worlds;
 
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
-use self::capabilities::{Capabilities, ServicePaths, Services};
+use self::capabilities::{ServicePaths, Services};
+pub use self::compile::{CompileError, CompileRequest, CompilerProgram, compile};
 pub use self::component::ComponentError;
-use self::component::Loaded;
+use self::directory::Directory;
 use self::engine::Runtime;
 pub use self::exchange::{Answer, ExtensionRequest, LEAVING_GRACE, ResponseBody};
-use self::instance::Blueprint;
+use self::extension::{Extension, Loader};
+use self::generation::Generation;
 pub use self::outbound::Limits as UpstreamLimits;
-use self::policy::Grants;
-use self::routes::RouteTable;
+use self::reload::Known;
+use self::report::ExtensionReport;
 pub use self::threads::{ServingHandles, ServingThreads};
 pub use self::trailers::is_permitted_trailer;
-use self::workers::{Placement, RouteKinds, Workers};
 use crate::permissions::Engine;
 use crate::permissions::catalog::Catalog;
 use crate::store::boundary::RelativeBoundary;
@@ -54,6 +69,8 @@ pub struct Settings {
     pub permissions_root: Option<PathBuf>,
     /// Where compiled components are cached.
     pub compile_cache: PathBuf,
+    /// What compiles them, apart from this process; without it they are compiled here.
+    pub compiler: Option<CompilerProgram>,
     /// How long the Minds API may take.
     pub minds_api_limits: UpstreamLimits,
     /// Where requests are served.
@@ -78,39 +95,19 @@ pub enum LoadError {
     },
 }
 
-/// Why one component is left out.
-#[derive(Debug, thiserror::Error)]
-enum Rejected {
-    #[error(transparent)]
-    Component(#[from] ComponentError),
-    #[error(transparent)]
-    Policy(#[from] policy::PolicyError),
-    #[error(transparent)]
-    Start(#[from] workers::StartError),
-    #[error(transparent)]
-    Route(#[from] routes::RouteError),
-}
-
-/// One running extension.
-struct Extension {
-    name: String,
-    loaded: Loaded,
-    grants: Grants,
-    workers: Workers,
-}
-
-/// The extensions that run, and the table of their routes.
-struct Generation {
-    routes: RouteTable<Arc<Extension>>,
-    extensions: Vec<Arc<Extension>>,
-}
-
 /// Every extension of one gateway.
 pub struct Extensions {
     /// Swapped as a whole: a request uses the generation that it started with.
     current: ArcSwap<Generation>,
-    // The engine's clock runs while this lives.
-    _runtime: Arc<Runtime>,
+    loader: Loader,
+    /// Held while extensions change: one change at a time.
+    directory: tokio::sync::Mutex<Directory>,
+    /// What was last seen of each extension, by name.
+    known: Mutex<BTreeMap<String, Known>>,
+    /// What was replaced and still answers what it had begun.
+    draining: TaskTracker,
+    ending_streams: CancellationToken,
+    stopping: CancellationToken,
 }
 
 /// Who answers a request.
@@ -121,19 +118,22 @@ pub struct Route {
 
 impl Extensions {
     /// Installs the bundled components, loads and starts every component in the extensions directory.
+    ///
+    /// # Errors
+    /// When nothing can be served at all. A component that cannot be served is left out, and the log says why.
     pub async fn load(settings: Settings, engine: Arc<Engine>) -> Result<Self, LoadError> {
         let directory = settings.latchkey_directory.join("extensions");
         let catalog = directory.join(bundled::CATALOG_FILE);
         let setup = {
             let (directory, cache) = (directory.clone(), settings.compile_cache.clone());
+            let compiler = settings.compiler.clone();
             let services = settings.catalog.clone();
             tokio::task::spawn_blocking(move || {
                 bundled::install(&directory, &services)?;
-                let components = component_files(&directory)?;
-                Ok::<_, LoadError>((Arc::new(Runtime::new(&cache)?), components))
+                Ok::<_, LoadError>(Arc::new(Runtime::new(&cache, compiler)?))
             })
         };
-        let (runtime, components) = match setup.await {
+        let runtime = match setup.await {
             Ok(setup) => setup?,
             Err(error) => std::panic::resume_unwind(error.into_panic()),
         };
@@ -145,32 +145,21 @@ impl Extensions {
             },
             engine,
         )?);
-        let started = futures::future::join_all(
-            components
-                .iter()
-                .map(|path| start(&runtime, &services, &settings, path)),
-        )
-        .await;
-        let mut generation = Generation {
-            routes: RouteTable::new(),
-            extensions: Vec::new(),
+        let extensions = Self {
+            current: ArcSwap::from_pointee(Generation::empty()),
+            loader: Loader {
+                runtime,
+                services,
+                settings,
+            },
+            directory: tokio::sync::Mutex::new(Directory::new(directory)),
+            known: Mutex::new(BTreeMap::new()),
+            draining: TaskTracker::new(),
+            ending_streams: CancellationToken::new(),
+            stopping: CancellationToken::new(),
         };
-        for (path, extension) in components.iter().zip(started) {
-            let rejected = match extension {
-                Ok(extension) => generation
-                    .add(Arc::new(extension))
-                    .err()
-                    .map(Rejected::from),
-                Err(rejected) => Some(rejected),
-            };
-            if let Some(reason) = rejected {
-                tracing::error!(component = %path.display(), "the extension is not served: {reason}");
-            }
-        }
-        Ok(Self {
-            current: ArcSwap::from_pointee(generation),
-            _runtime: runtime,
-        })
+        extensions.reload(None).await?;
+        Ok(extensions)
     }
 
     /// Who serves the request, if anybody. `path` is percent-encoded.
@@ -183,26 +172,36 @@ impl Extensions {
         })
     }
 
+    /// Every extension that is known, by name, as it stands.
+    pub fn report(&self) -> Vec<ExtensionReport> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let current = self.current.load();
+        known
+            .iter()
+            .map(|(name, known)| known.report(name, current.extensions.get(name)))
+            .collect()
+    }
+
     /// Ends every open stream cleanly. Other requests go on.
     pub fn end_streams(&self) {
-        for extension in &self.current.load().extensions {
+        self.ending_streams.cancel();
+        for extension in self.current.load().extensions.values() {
             extension.workers.end_streams();
         }
     }
 
-    /// Lets each instance finish and run its `stop`.
+    /// Lets each instance finish and run its `stop`. Nothing is loaded any more.
     pub async fn stop(&self) {
-        let extensions = self.current.swap(Arc::new(Generation {
-            routes: RouteTable::new(),
-            extensions: Vec::new(),
-        }));
-        futures::future::join_all(
-            extensions
-                .extensions
-                .iter()
-                .map(|extension| extension.workers.stop()),
-        )
-        .await;
+        self.stopping.cancel();
+        let last = {
+            // A change under way ends first, or its extensions would outlive this.
+            let _unchanging = self.directory.lock().await;
+            self.current.swap(Arc::new(Generation::empty()))
+        };
+        let stops = last.extensions.values();
+        futures::future::join_all(stops.map(|extension| extension.workers.stop())).await;
+        self.draining.close();
+        self.draining.wait().await;
     }
 }
 
@@ -231,97 +230,4 @@ impl Route {
     pub fn extension(&self) -> &str {
         &self.extension.name
     }
-}
-
-impl Generation {
-    /// Takes the extension's granted routes in, all or none.
-    fn add(&mut self, extension: Arc<Extension>) -> Result<(), routes::RouteError> {
-        for route in &extension.loaded.manifest.routes {
-            if !extension.grants.allows_route(&route.method, &route.path) {
-                tracing::warn!(
-                    extension = extension.name,
-                    route = format_args!("{} {}", route.method, route.path),
-                    "the route is not granted, so it is not served"
-                );
-                continue;
-            }
-            if let Err(error) = self
-                .routes
-                .insert(&extension.name, route, Arc::clone(&extension))
-            {
-                self.routes.remove_owner(&extension.name);
-                return Err(error);
-            }
-        }
-        tracing::info!(
-            extension = extension.name,
-            version = extension.loaded.manifest.version,
-            world = extension.loaded.world(),
-            sha256 = extension.loaded.sha256,
-            "the extension is served"
-        );
-        self.extensions.push(extension);
-        Ok(())
-    }
-}
-
-/// The components in the directory, by name.
-fn component_files(directory: &Path) -> Result<Vec<PathBuf>, LoadError> {
-    let unreadable = |source| LoadError::Unreadable {
-        path: directory.to_owned(),
-        source,
-    };
-    let mut components = Vec::new();
-    for entry in std::fs::read_dir(directory).map_err(unreadable)? {
-        let path = entry.map_err(unreadable)?.path();
-        let hidden = path
-            .file_name()
-            .is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
-        if !hidden
-            && path
-                .extension()
-                .is_some_and(|extension| extension == "wasm")
-        {
-            components.push(path);
-        }
-    }
-    components.sort();
-    Ok(components)
-}
-
-async fn start(
-    runtime: &Arc<Runtime>,
-    services: &Arc<Services>,
-    settings: &Settings,
-    path: &Path,
-) -> Result<Extension, Rejected> {
-    let loaded = Loaded::load(runtime, services, path).await?;
-    let (grants, is_bundled) = match bundled::grants_of(&loaded.name, &loaded.sha256, settings) {
-        Some(grants) => (grants, true),
-        None => (Grants::read(&path.with_extension("toml"))?, false),
-    };
-    let grants = grants.restricted_to(&loaded.manifest);
-    let placement = match is_bundled && settings.threads.count() > 0 {
-        true => Placement::Serving(settings.threads.clone()),
-        false => Placement::Apart {
-            instances: grants.instances,
-        },
-    };
-    let blueprint = Blueprint {
-        component: loaded.component.clone(),
-        capabilities: Capabilities::new(&loaded.name, grants.clone(), Arc::clone(services)),
-        body_limit: grants.body_limit(),
-    };
-    let routes = &loaded.manifest.routes;
-    let kinds = RouteKinds {
-        answering: routes.iter().any(|route| !route.streaming),
-        streaming: routes.iter().any(|route| route.streaming),
-    };
-    let workers = Workers::start(&blueprint, placement, kinds).await?;
-    Ok(Extension {
-        name: loaded.name.clone(),
-        loaded,
-        grants,
-        workers,
-    })
 }

@@ -1,5 +1,7 @@
 //! What there is to say of the extensions, for people and programs: `extension list` and the log are made of it.
 
+mod capabilities;
+
 use std::path::PathBuf;
 
 use jiff::Timestamp;

@@ -2,11 +2,13 @@
 //!
 //! The most specific route wins: a literal segment before `{name}` before `{*name}`, from the left; then a method before
 //! `*`; then a route that requires a query parameter before one that does not. Two extensions that claim the same route are
-//! an error that names both.
+//! an error that names both, and so is a route that would take requests away from an extension that came with the gateway.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
+use std::fmt;
 
+use super::report::Origin;
 use super::worlds::Route as RouteDeclaration;
 
 /// Why a set of routes makes no table.
@@ -22,9 +24,18 @@ pub enum RouteError {
         first: String,
         second: String,
     },
+    #[error(
+        "the route {route} of '{owner}' would take requests from {other} of '{other_owner}', which came with the gateway: choose another path"
+    )]
+    Squats {
+        route: String,
+        owner: String,
+        other: String,
+        other_owner: String,
+    },
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Segment {
     Literal(String),
     One,
@@ -32,7 +43,7 @@ enum Segment {
 }
 
 /// A path pattern of the manifest. Parameter names are for people and play no part.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Pattern(Vec<Segment>);
 
 impl Pattern {
@@ -67,6 +78,30 @@ impl Pattern {
             .all(|segment| matches!(segment, Segment::Literal(_)))
     }
 
+    /// Whether there is a path that both match.
+    fn overlaps(&self, other: &Self) -> bool {
+        let (mut own, mut others) = (self.0.iter(), other.0.iter());
+        loop {
+            match (own.next(), others.next()) {
+                (None, None) => return true,
+                (None, _) | (_, None) => return false,
+                // The rest of a path is anything but nothing.
+                (Some(Segment::Rest), Some(first)) => return !is_nothing(first, others.as_slice()),
+                (Some(first), Some(Segment::Rest)) => return !is_nothing(first, own.as_slice()),
+                (Some(Segment::Literal(one)), Some(Segment::Literal(other))) if one != other => {
+                    return false;
+                }
+                (Some(Segment::Literal(literal)), Some(Segment::One))
+                | (Some(Segment::One), Some(Segment::Literal(literal)))
+                    if literal.is_empty() =>
+                {
+                    return false;
+                }
+                (Some(_), Some(_)) => {}
+            }
+        }
+    }
+
     fn matches(&self, path: &str) -> bool {
         let Some(mut rest) = path.strip_prefix('/') else {
             return false;
@@ -92,6 +127,11 @@ impl Pattern {
     }
 }
 
+/// Whether these last segments match the empty text alone.
+fn is_nothing(first: &Segment, more: &[Segment]) -> bool {
+    more.is_empty() && matches!(first, Segment::Literal(literal) if literal.is_empty())
+}
+
 /// One route of one extension, `T` being what serves it.
 #[derive(Debug)]
 struct Entry<T> {
@@ -100,6 +140,9 @@ struct Entry<T> {
     query_parameter: Option<String>,
     streaming: bool,
     owner: String,
+    origin: Origin,
+    /// The pattern as its owner wrote it.
+    path: String,
     target: T,
 }
 
@@ -120,11 +163,22 @@ impl<T> Entry<T> {
                 .is_none_or(|name| has_parameter(query, name))
     }
 
-    fn describe(&self, pattern: &str) -> String {
+    /// Whether there are requests for both that this one gets.
+    fn takes_from(&self, other: &Self) -> bool {
+        let same_method =
+            self.method.is_none() || other.method.is_none() || self.method == other.method;
+        // A request can have both of two query parameters.
+        same_method && self.key() < other.key() && self.pattern.overlaps(&other.pattern)
+    }
+}
+
+impl<T> fmt::Display for Entry<T> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let method = self.method.as_deref().unwrap_or("*");
+        write!(formatter, "'{method} {}'", self.path)?;
         match &self.query_parameter {
-            Some(name) => format!("'{method} {pattern}' with '{name}' in the query"),
-            None => format!("'{method} {pattern}'"),
+            Some(name) => write!(formatter, " with '{name}' in the query"),
+            None => Ok(()),
         }
     }
 }
@@ -149,10 +203,12 @@ impl<T> RouteTable<T> {
         }
     }
 
-    /// Adds a route of the extension `owner`.
+    /// Adds a route of the extension `owner`. Those of bundled extensions come first: what is added later is compared with
+    /// them, and refused when it would get requests that they have so far.
     pub(super) fn insert(
         &mut self,
         owner: &str,
+        origin: Origin,
         route: &RouteDeclaration,
         target: T,
     ) -> Result<(), RouteError> {
@@ -162,8 +218,22 @@ impl<T> RouteTable<T> {
             query_parameter: route.query_parameter.clone(),
             streaming: route.streaming,
             owner: owner.to_owned(),
+            origin,
+            path: route.path.clone(),
             target,
         };
+        if origin == Origin::Installed
+            && let Some(robbed) = self.entries().find(|other| {
+                other.origin == Origin::Bundled && other.owner != owner && entry.takes_from(other)
+            })
+        {
+            return Err(RouteError::Squats {
+                route: entry.to_string(),
+                owner: entry.owner,
+                other: robbed.to_string(),
+                other_owner: robbed.owner.clone(),
+            });
+        }
         let entries = if entry.pattern.is_literal() {
             self.literal.entry(route.path.clone()).or_default()
         } else {
@@ -171,18 +241,22 @@ impl<T> RouteTable<T> {
         };
         match entries.binary_search_by(|other| other.key().cmp(&entry.key())) {
             Ok(taken) => Err(RouteError::ClaimedTwice {
-                route: entry.describe(&route.path),
+                route: entry.to_string(),
                 first: entries
                     .get(taken)
                     .map(|other| other.owner.clone())
                     .unwrap_or_default(),
-                second: owner.to_owned(),
+                second: entry.owner,
             }),
             Err(position) => {
                 entries.insert(position, entry);
                 Ok(())
             }
         }
+    }
+
+    fn entries(&self) -> impl Iterator<Item = &Entry<T>> {
+        self.literal.values().flatten().chain(&self.patterned)
     }
 
     /// Takes every route of the extension out again.
@@ -212,108 +286,4 @@ impl<T> RouteTable<T> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn route(method: &str, path: &str) -> RouteDeclaration {
-        RouteDeclaration {
-            method: method.to_owned(),
-            path: path.to_owned(),
-            query_parameter: None,
-            streaming: false,
-        }
-    }
-
-    fn table(routes: &[(&str, &str)]) -> RouteTable<String> {
-        let mut table = RouteTable::new();
-        for (method, path) in routes {
-            table
-                .insert("x", &route(method, path), format!("{method} {path}"))
-                .unwrap();
-        }
-        table
-    }
-
-    #[test]
-    fn the_most_specific_route_wins_whatever_the_order() {
-        let table = table(&[
-            ("GET", "/{*all}"),
-            ("GET", "/permissions/{name}"),
-            ("GET", "/permissions/self"),
-            ("GET", "/permissions/{*rest}"),
-            ("*", "/permissions/self"),
-            ("GET", "/{service}/self"),
-        ]);
-        for (method, path, expected) in [
-            ("GET", "/permissions/self", Some("GET /permissions/self")),
-            ("PUT", "/permissions/self", Some("* /permissions/self")),
-            ("GET", "/permissions/other", Some("GET /permissions/{name}")),
-            ("GET", "/permissions/a/b", Some("GET /permissions/{*rest}")),
-            ("GET", "/slack/self", Some("GET /{service}/self")),
-            ("GET", "/else", Some("GET /{*all}")),
-            ("PUT", "/else", None),
-            ("GET", "/", None),
-        ] {
-            let found = table
-                .find(method, path, None)
-                .map(|(target, _)| target.as_str());
-            assert_eq!(found, expected, "{method} {path}");
-        }
-    }
-
-    #[test]
-    fn a_parameter_is_one_segment_that_is_not_empty() {
-        let table = table(&[("DELETE", "/requests/{id}")]);
-        assert!(table.find("DELETE", "/requests/7", None).is_some());
-        for path in [
-            "/requests/",
-            "/requests",
-            "/requests/7/",
-            "/requests/7/8",
-            "requests/7",
-            "//requests/7",
-        ] {
-            assert!(table.find("DELETE", path, None).is_none(), "{path}");
-        }
-    }
-
-    #[test]
-    fn a_route_with_a_query_parameter_goes_before_the_same_one_without() {
-        let mut table = table(&[("GET", "/requests")]);
-        let follow = RouteDeclaration {
-            query_parameter: Some("follow".to_owned()),
-            streaming: true,
-            ..route("GET", "/requests")
-        };
-        table.insert("x", &follow, "follow".to_owned()).unwrap();
-        assert_eq!(
-            table.find("GET", "/requests", Some("a=b&foll%6Fw=1")),
-            Some((&"follow".to_owned(), true))
-        );
-        assert_eq!(
-            table.find("GET", "/requests", Some("followed=1")),
-            Some((&"GET /requests".to_owned(), false))
-        );
-    }
-
-    #[test]
-    fn two_extensions_that_claim_one_route_are_both_named() {
-        let mut table = RouteTable::new();
-        table.insert("first", &route("GET", "/a/{x}"), ()).unwrap();
-        let error = table
-            .insert("second", &route("GET", "/a/{y}"), ())
-            .unwrap_err()
-            .to_string();
-        assert!(
-            error.contains("'first'") && error.contains("'second'") && error.contains("GET /a/{y}"),
-            "{error}"
-        );
-    }
-
-    #[test]
-    fn a_malformed_pattern_is_refused() {
-        for pattern in ["", "a", "/{}", "/{*}", "/{*rest}/a", "/a{b}", "/{a"] {
-            assert!(Pattern::parse(pattern).is_err(), "{pattern}");
-        }
-    }
-}
+mod tests;

@@ -13,9 +13,9 @@ use wasmtime_wasi_http::p3::Request;
 use wasmtime_wasi_http::p3::bindings::http::types::ErrorCode;
 
 use super::state::InstanceState;
-#[cfg(test)]
-pub(super) use super::v0_2::Upstream;
-pub(super) use super::v0_2::{Context, Manifest, Origin, Outcome, PermissionFilesAccess, Route};
+pub(super) use super::v0_2::{
+    Context, Manifest, Origin, Outcome, PermissionFilesAccess, Route, Upstream,
+};
 use super::{v0_1, v0_2};
 
 const PACKAGE: &str = "mngr:gateway";

@@ -179,39 +179,45 @@ impl Dispatcher {
         id: u64,
         departure: &Departure,
     ) -> Reply {
-        let Some(route) =
-            self.extensions
-                .route(request.method().as_str(), target.path(), target.query())
-        else {
-            return reply::not_found();
-        };
-        if let Some(limit) = route.body_limit()
-            && content_length(request.headers()).is_some_and(|length| length > limit)
-        {
-            return reply::body_too_large(limit);
-        }
         *request.uri_mut() = target.into_uri();
-        let answer = route.answer(ExtensionRequest {
+        let mut request = ExtensionRequest {
             request,
             permissions_config: permissions.path,
             permissions_stamp: permissions.stamp,
             id,
-        });
-        let answer = if route.is_streaming() {
-            tokio::select! {
-                biased;
-                answer = answer => answer,
-                () = departure.clone().left_for_good() => return reply::client_left(),
-            }
-        } else {
-            answer.await
         };
-        match answer {
-            Answer::Response(response) => response,
-            Answer::Declined => reply::not_found(),
-            Answer::Failed => reply::internal_error(),
-            Answer::Unavailable | Answer::Superseded(_) => reply::unavailable(route.extension()),
-            Answer::Overdue => reply::overdue(route.extension()),
+        loop {
+            let (method, uri) = (request.request.method(), request.request.uri());
+            let found = self
+                .extensions
+                .route(method.as_str(), uri.path(), uri.query());
+            let Some(route) = found else {
+                return reply::not_found();
+            };
+            if let Some(limit) = route.body_limit()
+                && content_length(request.request.headers()).is_some_and(|length| length > limit)
+            {
+                return reply::body_too_large(limit);
+            }
+            let answer = route.answer(request);
+            let answer = if route.is_streaming() {
+                tokio::select! {
+                    biased;
+                    answer = answer => answer,
+                    () = departure.clone().left_for_good() => return reply::client_left(),
+                }
+            } else {
+                answer.await
+            };
+            match answer {
+                Answer::Response(response) => return response,
+                Answer::Declined => return reply::not_found(),
+                Answer::Failed => return reply::internal_error(),
+                Answer::Unavailable => return reply::unavailable(route.extension()),
+                Answer::Overdue => return reply::overdue(route.extension()),
+                // Another has taken its place since the table was read.
+                Answer::Superseded(unanswered) => request = unanswered,
+            }
         }
     }
 }

@@ -31,7 +31,7 @@ pub use self::listener::BindError;
 pub use self::run::{Lifetime, RunError, raise_open_files_limit, run};
 pub use self::server::{Gateway, GatewayError};
 pub use self::supervised::{Parent, READY, inherited_socket};
-use crate::extensions::UpstreamLimits;
+use crate::extensions::{CompilerProgram, UpstreamLimits};
 use crate::store::keys::SigningKey;
 
 /// What a gateway is told at its start.
@@ -44,6 +44,8 @@ pub struct Settings {
     pub signing_key: SigningKey,
     /// The root of all state.
     pub latchkey_directory: PathBuf,
+    /// What compiles extensions, apart from the gateway's process.
+    pub compiler: Option<CompilerProgram>,
     /// The permissions file of a request without an override token.
     pub default_permissions: PathBuf,
     /// Whether a request passes when that file is missing.

@@ -73,6 +73,7 @@ impl Gateway {
         let engine = Arc::new(Engine::new(builtin));
         let extensions = extensions::Settings {
             compile_cache: latchkey_directory.compile_cache_dir(),
+            compiler: settings.compiler,
             latchkey_directory: settings.latchkey_directory,
             permissions_root: settings.permissions_root,
             minds_api_limits: settings.minds_api_limits,
@@ -125,6 +126,7 @@ impl Gateway {
             tokio::select! {
                 _ = accepting => {}
                 () = self.sweep() => {}
+                () = self.extensions.watch() => {}
                 () = shutdown => {}
             }
         }

@@ -15,6 +15,16 @@ const ADMIN_PERMISSIONS: &str =
 /// The name of the file that speaks for requests without an override token.
 pub const DEFAULT_FILE: &str = "latchkey_default_permissions.json";
 
+const PLUGIN_DATA: &str = "mngr_latchkey";
+const ENCRYPTION_KEY: &str = "encryption_key";
+const EXTENSIONS: &str = "extensions";
+const COMPILE_CACHE: &str = "compile_cache";
+
+/// Whether an entry of this name in the latchkey directory is the gateway's own, and nobody else may keep anything there.
+pub fn is_occupied(name: &str) -> bool {
+    [PLUGIN_DATA, ENCRYPTION_KEY, EXTENSIONS, COMPILE_CACHE].contains(&name)
+}
+
 /// The root of all state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LatchkeyDirectory {
@@ -50,11 +60,11 @@ impl LatchkeyDirectory {
     }
 
     pub fn plugin_data_dir(&self) -> PathBuf {
-        self.root.join("mngr_latchkey")
+        self.root.join(PLUGIN_DATA)
     }
 
     pub fn encryption_key(&self) -> PathBuf {
-        self.root.join("encryption_key")
+        self.root.join(ENCRYPTION_KEY)
     }
 
     pub fn default_permissions(&self) -> PathBuf {
@@ -135,11 +145,11 @@ impl LatchkeyDirectory {
     }
 
     pub fn extensions_dir(&self) -> PathBuf {
-        self.root.join("extensions")
+        self.root.join(EXTENSIONS)
     }
 
     pub fn compile_cache_dir(&self) -> PathBuf {
-        self.root.join("compile_cache")
+        self.root.join(COMPILE_CACHE)
     }
 
     /// Creates the directories and the two permissions files that everything relies on; leaves alone what exists.

@@ -12,6 +12,7 @@ mod log;
 mod permission_files;
 mod settings;
 
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -69,14 +70,21 @@ pub(super) struct Capabilities {
     grants: Arc<Grants>,
     services: Arc<Services>,
     output: Arc<OutputLog>,
+    participant: Arc<events::Participant>,
 }
 
 impl Capabilities {
     pub(super) fn new(extension: &str, grants: Grants, services: Arc<Services>) -> Self {
+        let output = services.outputs.of(extension);
+        let events_per_second = NonZeroU32::new(grants.events_per_second);
         Self {
             extension: extension.into(),
             grants: Arc::new(grants),
-            output: services.outputs.of(extension),
+            participant: Arc::new(events::Participant::new(
+                Arc::clone(&output),
+                events_per_second,
+            )),
+            output,
             services,
         }
     }

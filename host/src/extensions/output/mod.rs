@@ -8,6 +8,7 @@
 //! Everything passes `printable`: an extension can neither command a terminal, nor forge a line, nor hide anything.
 
 mod files;
+mod follow;
 mod printable;
 mod quota;
 mod tail;
@@ -21,8 +22,10 @@ use jiff::Timestamp;
 use tracing::Level;
 
 use self::files::Files;
+pub use self::follow::Follower;
 pub use self::printable::{printable, printable_bytes};
-use self::quota::{Omitted, Quota, Rate};
+use self::quota::Omitted;
+pub(super) use self::quota::{Quota, Rate};
 pub use self::tail::tail;
 use crate::logging::queue::Queue;
 
@@ -161,7 +164,9 @@ impl OutputLog {
             let text = printable_bytes(text, LONGEST_LINE);
             self.log(level, &text);
             if !self.keep(level, &text) {
-                self.flows().output.omit(1, bytes);
+                let mut flows = self.flows();
+                flows.output.omit(1, bytes);
+                self.report_soon(&mut flows);
             }
         }
     }
@@ -231,19 +236,26 @@ impl OutputLog {
         if flow(&mut flows).admits(lines, bytes, Instant::now()) {
             return true;
         }
-        if !flows.report_is_due
-            && let Ok(runtime) = tokio::runtime::Handle::try_current()
-        {
-            flows.report_is_due = true;
-            let log = Arc::downgrade(self);
-            runtime.spawn(async move {
-                tokio::time::sleep(BETWEEN_REPORTS).await;
-                if let Some(log) = log.upgrade() {
-                    log.report_omitted();
-                }
-            });
-        }
+        self.report_soon(&mut flows);
         false
+    }
+
+    /// Sees to it that it is said how much was left out; without a runtime that is when the output ends.
+    fn report_soon(self: &Arc<Self>, flows: &mut Flows) {
+        if flows.report_is_due {
+            return;
+        }
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else {
+            return;
+        };
+        flows.report_is_due = true;
+        let log = Arc::downgrade(self);
+        runtime.spawn(async move {
+            tokio::time::sleep(BETWEEN_REPORTS).await;
+            if let Some(log) = log.upgrade() {
+                log.report_omitted();
+            }
+        });
     }
 
     /// Says how much was left out since this was said last.

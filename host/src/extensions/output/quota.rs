@@ -33,11 +33,11 @@ impl Allowance {
 
 /// How many lines and bytes.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Rate {
-    pub(super) lines_a_second: u32,
-    pub(super) lines_at_once: u32,
-    pub(super) bytes_a_second: u32,
-    pub(super) bytes_at_once: u32,
+pub(in crate::extensions) struct Rate {
+    pub(in crate::extensions) lines_a_second: u32,
+    pub(in crate::extensions) lines_at_once: u32,
+    pub(in crate::extensions) bytes_a_second: u32,
+    pub(in crate::extensions) bytes_at_once: u32,
 }
 
 /// What has been left out.
@@ -49,14 +49,14 @@ pub(super) struct Omitted {
 
 /// Lets lines through as long as their number and their size allow it.
 #[derive(Debug)]
-pub(super) struct Quota {
+pub(in crate::extensions) struct Quota {
     lines: Allowance,
     bytes: Allowance,
     omitted: Omitted,
 }
 
 impl Quota {
-    pub(super) fn new(rate: Rate) -> Self {
+    pub(in crate::extensions) fn new(rate: Rate) -> Self {
         Self {
             lines: Allowance::new(rate.lines_a_second, rate.lines_at_once),
             bytes: Allowance::new(rate.bytes_a_second, rate.bytes_at_once),
@@ -65,7 +65,7 @@ impl Quota {
     }
 
     /// Whether `lines` of `bytes` together may be written at `now`. If not, they are counted.
-    pub(super) fn admits(&mut self, lines: u32, bytes: usize, now: Instant) -> bool {
+    pub(in crate::extensions) fn admits(&mut self, lines: u32, bytes: usize, now: Instant) -> bool {
         let size = u32::try_from(bytes).unwrap_or(u32::MAX);
         match (self.lines.after(lines, now), self.bytes.after(size, now)) {
             (Some(spent_lines), Some(spent_bytes)) => {

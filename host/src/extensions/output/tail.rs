@@ -14,7 +14,7 @@ use crate::store::durable::StorageError;
 /// More of a file is not read; one that the gateway wrote is smaller.
 const MOST: u64 = 1024 * 1024;
 /// A line that the gateway wrote is shorter.
-const LONGEST_LINE: usize = 32 * 1024;
+pub(super) const LONGEST_LINE: usize = 32 * 1024;
 
 /// The last `lines` lines of the extension's output, in the order in which they were written; none when it has written
 /// nothing. `directory` is where extensions stand. A line that was cut short is given as far as it goes. Blocking.
@@ -22,8 +22,24 @@ const LONGEST_LINE: usize = 32 * 1024;
 /// # Errors
 /// When a file is there and cannot be read.
 pub fn tail(directory: &Path, name: &str, lines: usize) -> Result<Vec<String>, StorageError> {
+    read(directory, name, lines).map(|(last, _)| last)
+}
+
+/// Where reading ended in the file that is written to.
+pub(super) struct End {
+    pub(super) file: File,
+    /// Of a line that is not whole yet; it is the last of those that were read.
+    pub(super) begun: Vec<u8>,
+}
+
+/// As [`tail`], and where it ended.
+pub(super) fn read(
+    directory: &Path,
+    name: &str,
+    lines: usize,
+) -> Result<(Vec<String>, Option<End>), StorageError> {
     if !files::is_name(name) {
-        return Ok(Vec::new());
+        return Ok((Vec::new(), None));
     }
     let path = files::path(&super::directory(directory), name);
     // Opened before the one that was put aside is looked for: if it is put aside in between, it is met twice and known.
@@ -33,7 +49,7 @@ pub fn tail(directory: &Path, name: &str, lines: usize) -> Result<Vec<String>, S
         .max()
         .map(|(_, path)| open(&path).map(|file| (path, file)));
     let mut last = VecDeque::new();
-    let mut known = None;
+    let (mut known, mut end) = (None, None);
     let aside = aside.transpose()?;
     for (path, file) in aside.into_iter().chain([(path, current)]) {
         let Some(mut file) = file else { continue };
@@ -44,17 +60,22 @@ pub fn tail(directory: &Path, name: &str, lines: usize) -> Result<Vec<String>, S
             continue;
         }
         let text = end_of(&mut file).map_err(error)?;
-        let text = text.strip_suffix(b"\n").unwrap_or(&text);
         for line in text.split(|&byte| byte == b'\n') {
+            if line.is_empty() {
+                continue;
+            }
             if last.len() >= lines {
                 last.pop_front();
             }
-            if lines > 0 && !line.is_empty() {
+            if lines > 0 {
                 last.push_back(printable_bytes(line, LONGEST_LINE));
             }
         }
+        let whole = memchr::memrchr(b'\n', &text).map_or(0, |position| position + 1);
+        let begun = text.get(whole..).unwrap_or_default().to_vec();
+        end = Some(End { file, begun });
     }
-    Ok(last.into())
+    Ok((last.into(), end))
 }
 
 /// What stands at the end of the file, from the beginning of a line.
@@ -71,7 +92,8 @@ fn end_of(file: &mut File) -> io::Result<Vec<u8>> {
     Ok(text)
 }
 
-fn open(path: &Path) -> Result<Option<File>, StorageError> {
+/// None when there is no file.
+pub(super) fn open(path: &Path) -> Result<Option<File>, StorageError> {
     // A pipe in the place of a file is not waited for.
     let nonblocking = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
     let mut options = OpenOptions::new();

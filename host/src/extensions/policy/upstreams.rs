@@ -1,5 +1,6 @@
 //! Which servers an extension may send requests to, and what the gateway adds to them.
 
+use std::fmt;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -50,6 +51,20 @@ impl WebOrigin {
         !authority.as_str().contains('@')
             && port == self.port
             && authority.host().eq_ignore_ascii_case(&self.host)
+    }
+}
+
+impl fmt::Display for WebOrigin {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (scheme, usual) = match self.https {
+            true => ("https", 443),
+            false => ("http", 80),
+        };
+        write!(formatter, "{scheme}://{}", self.host)?;
+        if self.port != usual {
+            write!(formatter, ":{}", self.port)?;
+        }
+        Ok(())
     }
 }
 

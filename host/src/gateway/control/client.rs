@@ -39,6 +39,8 @@ pub enum AskError {
     Malformed(#[from] serde_json::Error),
     #[error("it hung up without an answer; ask again")]
     HungUp,
+    #[error("its answer is to another question; it may be of another version of mngr-latchkey")]
+    BesideThePoint,
     /// In its own words.
     #[error("{0}")]
     Refused(String),

@@ -1,0 +1,165 @@
+//! Compiling components in a short-lived process of its own, this program's `compile-component`.
+//!
+//! What compiling costs, the component chooses: so the process has little priority, and limits of processor time, memory and
+//! time on the clock, and ends with whoever asked for it. It leaves the code in the [`cache`], from where the gateway loads it;
+//! none of the compiler's memory stays in the gateway. What the cache has costs no process.
+//!
+//! [`Compiler::prepare`] promises that loading the same bytes is cheap, or at least bounded: where the cache cannot keep the
+//! code, the gateway compiles again what the process has compiled within the limits. Only bundled components, which are
+//! trusted, are compiled in the gateway without having been tried.
+
+mod cache;
+mod process;
+mod subcommand;
+
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::Semaphore;
+
+pub(super) use self::cache::CodeCache;
+pub use self::process::CompilerProgram;
+use self::process::Task;
+pub use self::subcommand::{Request as CompileRequest, compile};
+use super::report::Origin;
+use crate::store::durable::StorageError;
+
+/// Processor time; what a person writes by hand or a tool makes of one takes a second or two.
+const PROCESSOR_TIME: Duration = Duration::from_secs(30);
+/// With little priority on a busy machine, those seconds come slowly.
+const CLOCK_TIME: Duration = Duration::from_secs(120);
+const MEMORY_MIB: u64 = 1024;
+
+/// Why there is no code of a component.
+#[derive(Debug, thiserror::Error)]
+pub enum CompileError {
+    #[error(
+        "it took longer than {} s to compile, the longest that a component may take: build it smaller",
+        .0.as_secs()
+    )]
+    TooLong(Duration),
+    #[error(
+        "it took more than {0} MiB to compile, the most that a component may take: build it smaller"
+    )]
+    TooMuch(u64),
+    #[error("it is no WebAssembly component that this gateway can compile: {0}")]
+    Invalid(String),
+    #[error("the compiler broke down over it: {0}")]
+    BrokeDown(String),
+    #[error("the process that compiles it cannot be run: {0}")]
+    NotRun(#[from] io::Error),
+}
+
+/// Has components compiled, one of a third party at a time.
+pub(super) struct Compiler {
+    /// Without one, everything is compiled in this process and without limits.
+    program: Option<CompilerProgram>,
+    cache: Option<Arc<CodeCache>>,
+    third_party: Semaphore,
+}
+
+impl Compiler {
+    /// `cache` is none when it cannot be used, which whoever found out has said.
+    pub(super) fn new(program: Option<CompilerProgram>, cache: Option<CodeCache>) -> Self {
+        Self {
+            program,
+            cache: cache.map(Arc::new),
+            third_party: Semaphore::new(1),
+        }
+    }
+
+    /// Sees to it that `Component::from_binary` of these bytes takes bounded time and memory, mostly by filling the cache.
+    /// Dropping the future ends the process.
+    pub(super) async fn prepare(
+        &self,
+        name: &str,
+        bytes: &Arc<[u8]>,
+        sha256: &str,
+        origin: Origin,
+    ) -> Result<(), CompileError> {
+        let Some(program) = &self.program else {
+            tracing::warn!(
+                extension = name,
+                "compiled in the gateway itself and without limits, since there is no program for it"
+            );
+            return Ok(());
+        };
+        if self.is_cached(sha256).await {
+            return Ok(());
+        }
+        let _turn = match origin {
+            // Nothing closes it.
+            Origin::Installed => self.third_party.acquire().await.ok(),
+            Origin::Bundled if self.cache.is_none() => return Ok(()),
+            Origin::Bundled => None,
+        };
+        let start = Instant::now();
+        match self.run(program, bytes, sha256, origin).await {
+            Ok(()) => {
+                let milliseconds = start.elapsed().as_millis();
+                tracing::info!(
+                    extension = name,
+                    milliseconds,
+                    "compiled in a process of its own"
+                );
+                Ok(())
+            }
+            Err(CompileError::NotRun(error)) if origin == Origin::Bundled => {
+                tracing::warn!(
+                    extension = name,
+                    "compiled in the gateway itself, since the process for that cannot be run: {error}"
+                );
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn run(
+        &self,
+        program: &CompilerProgram,
+        bytes: &Arc<[u8]>,
+        sha256: &str,
+        origin: Origin,
+    ) -> Result<(), CompileError> {
+        let cache = self.cache.clone();
+        let room = off_the_path(move || cache.map(|cache| cache.room()).transpose());
+        let room = room.await.unwrap_or_else(|error| {
+            not_cached(&error);
+            None
+        });
+        let task = Task {
+            component: Arc::clone(bytes),
+            code: room.as_ref().map(|room| room.path().to_owned()),
+            has_priority: origin == Origin::Bundled,
+        };
+        task.run(program).await?;
+        if let (Some(cache), Some(room)) = (self.cache.clone(), room) {
+            let sha256 = sha256.to_owned();
+            // The code is known to be compiled within the limits: without it there, the gateway does it again.
+            let kept = off_the_path(move || cache.keep(&room, &sha256));
+            kept.await.unwrap_or_else(|error| not_cached(&error));
+        }
+        Ok(())
+    }
+
+    async fn is_cached(&self, sha256: &str) -> bool {
+        let (cache, sha256) = (self.cache.clone(), sha256.to_owned());
+        let holds = move || Ok(cache.is_some_and(|cache| cache.holds(&sha256)));
+        off_the_path(holds).await.unwrap_or(false)
+    }
+}
+
+fn not_cached(error: &StorageError) {
+    tracing::warn!("the compiled component is not cached: {error}");
+}
+
+async fn off_the_path<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, StorageError> + Send + 'static,
+) -> Result<T, StorageError> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
+}

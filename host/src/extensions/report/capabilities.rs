@@ -1,0 +1,92 @@
+//! Manifests and grants in the words that people read.
+
+use super::super::policy::{FilesAccess, Grants, Server, UpstreamGrant};
+use super::super::worlds::{Manifest, Origin, PermissionFilesAccess, Route, Upstream};
+use super::{Asked, Granted, Limits};
+
+impl Asked {
+    pub(in crate::extensions) fn of(manifest: &Manifest) -> Self {
+        Self {
+            routes: manifest.routes.iter().map(route).collect(),
+            collections: manifest.collections.clone(),
+            topics: manifest.topics.clone(),
+            settings: manifest.settings.clone(),
+            permission_files: match manifest.permission_files {
+                PermissionFilesAccess::None => "none",
+                PermissionFilesAccess::Read => "read",
+                PermissionFilesAccess::Edit => "edit",
+            }
+            .to_owned(),
+            catalog: manifest.catalog,
+            upstreams: manifest.upstreams.iter().map(asked_upstream).collect(),
+        }
+    }
+}
+
+impl Granted {
+    /// What `grants` leaves of the manifest; `grants` are restricted to it already.
+    pub(in crate::extensions) fn of(grants: &Grants, manifest: &Manifest) -> Self {
+        let routes = manifest.routes.iter();
+        Self {
+            capabilities: Asked {
+                routes: routes
+                    .filter(|route| grants.allows_route(&route.method, &route.path))
+                    .map(route)
+                    .collect(),
+                collections: grants.collections.iter().cloned().collect(),
+                topics: grants.topics.iter().cloned().collect(),
+                settings: grants.settings.iter().cloned().collect(),
+                permission_files: match grants.permission_files {
+                    FilesAccess::None => "none",
+                    FilesAccess::Read => "read",
+                    FilesAccess::Edit => "edit",
+                }
+                .to_owned(),
+                catalog: grants.catalog,
+                upstreams: grants.upstreams.iter().map(granted_upstream).collect(),
+            },
+            limits: Limits::of(grants),
+        }
+    }
+}
+
+impl Limits {
+    fn of(grants: &Grants) -> Self {
+        Self {
+            memory_mib: grants.memory_mib,
+            instances: grants.instances.get(),
+            max_body_bytes: grants.max_body_bytes,
+            ..Self::default()
+        }
+    }
+}
+
+fn route(route: &Route) -> String {
+    match &route.query_parameter {
+        None => format!("{} {}", route.method, route.path),
+        Some(parameter) => format!("{} {} ?{parameter}", route.method, route.path),
+    }
+}
+
+fn asked_upstream(upstream: &Upstream) -> String {
+    let server = match &upstream.origin {
+        Origin::Fixed(origin) => origin.clone(),
+        Origin::Setting(name) => format!("${name}"),
+    };
+    with_bearer(server, upstream.bearer.as_deref())
+}
+
+fn granted_upstream(upstream: &UpstreamGrant) -> String {
+    let server = match &upstream.server {
+        Server::Fixed(origin) => origin.to_string(),
+        Server::InSetting(name) => format!("${name}"),
+    };
+    with_bearer(server, upstream.bearer_setting.as_deref())
+}
+
+fn with_bearer(server: String, bearer: Option<&str>) -> String {
+    match bearer {
+        None => server,
+        Some(setting) => format!("{server} with ${setting}"),
+    }
+}
