@@ -32,6 +32,7 @@ mod crash_points;
 pub mod discovery;
 mod follow;
 mod gateway;
+mod graft;
 mod home;
 mod message;
 mod minds_api;
@@ -71,6 +72,7 @@ pub use components::component;
 pub use crash_points::{CrashPoint, Interposer, Side};
 pub use follow::Follow;
 pub use gateway::{Gateway, GatewayOptions};
+pub use graft::{CoreModule, graft, nested};
 pub use home::{Home, mode, read_json};
 pub use message::Message;
 pub use minds_api::MindsApi;
@@ -82,7 +84,7 @@ pub use pattern::{Pattern, Tally};
 pub use process::Process;
 #[cfg(target_os = "linux")]
 pub use process_list::{
-    Listed, descendants, is_running, processes, processes_that_name, processor_time,
+    Listed, descendants, is_running, most_memory, processes, processes_that_name, processor_time,
     resident_memory,
 };
 pub use program::{Ended, Program, Running};

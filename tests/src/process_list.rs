@@ -70,10 +70,22 @@ pub fn is_running(id: u32) -> bool {
 /// # Panics
 /// When it does not run.
 pub fn resident_memory(id: u32) -> u64 {
+    size_in_status(id, "VmRSS:")
+}
+
+/// The most memory that a process has held so far, in bytes.
+///
+/// # Panics
+/// When it does not run.
+pub fn most_memory(id: u32) -> u64 {
+    size_in_status(id, "VmHWM:")
+}
+
+fn size_in_status(id: u32, field: &str) -> u64 {
     let status = fs::read_to_string(format!("/proc/{id}/status")).expect("the process runs");
     let size = status
         .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB"));
+        .find_map(|line| line.strip_prefix(field)?.trim().strip_suffix(" kB"));
     let kilobytes: u64 = size
         .and_then(|size| size.parse().ok())
         .expect("a running process has memory");

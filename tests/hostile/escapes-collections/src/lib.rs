@@ -1,10 +1,16 @@
-//! Names collections by paths: `POST /escapes-collections/<way>` with the name as body answers what it got. Its manifest asks
-//! for `notes`, and for two names that lead out of the latchkey directory.
+//! Names collections by paths: `POST /escapes-collections/<way>` with the name as body answers what it got. Beside `notes` its
+//! manifest asks for a collection whose name stands in its bytes, where a test can change it.
+
+use std::hint::black_box;
 
 use mngr_extension::documents;
 use mngr_extension::{Context, Extension, Failure, Manifest, Request, Response, Route};
 
 const LONGEST_NAME: usize = 64 * 1024;
+const LENGTH: usize = 128;
+
+/// Filled up with spaces.
+static CLAIM: [u8; LENGTH] = *b"escapes_collections_claim                                                                                                       ";
 
 /// Remembers nothing.
 #[derive(Default)]
@@ -15,8 +21,7 @@ impl Extension for EscapesCollections {
         Manifest::new(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"))
             .with_route(Route::post("/escapes-collections/{way}"))
             .with_collection("notes")
-            .with_collection("../outside")
-            .with_collection("/tmp")
+            .with_collection(String::from_utf8_lossy(black_box(&CLAIM)).trim_end())
     }
 
     async fn handle(&self, mut request: Request, _context: Context) -> Result<Response, Failure> {

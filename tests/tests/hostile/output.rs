@@ -1,0 +1,143 @@
+//! Components that write without measure, or what is not theirs to write.
+//!
+//! | component | writes | what comes of it |
+//! |---|---|---|
+//! | `floods-log` | a hundred thousand lines, short and long | some of them, and a count of the rest |
+//! | `forges-log` | line ends, escapes, lines of others | one line, under its name |
+//! | `floods-events` | a million tiny events, a gigabyte of large ones | whoever does not read is cut off |
+//! | `hoards-subscriptions` | two hundred thousand subscriptions | some |
+//! | `floods-documents` | documents until it is refused | a full collection |
+
+use std::fs;
+
+use crate::stage::{LITTLE, Siege};
+
+/// What the gateway's log may grow by, whatever a component says, in bytes.
+const LOG: usize = 2 * 1024 * 1024;
+/// What an extension's own log may have on disk.
+const OWN_LOG: u64 = 2 * 300 * 1024;
+
+/// Bytes in the files that keep what the component says.
+fn kept_of(siege: &Siege, name: &str) -> u64 {
+    let logs = siege.gateway.home().extensions().join("logs");
+    let entries = fs::read_dir(&logs).unwrap_or_else(|error| panic!("{}: {error}", logs.display()));
+    let of_it = entries.flatten().filter(|entry| {
+        let file = entry.file_name();
+        file.to_string_lossy().starts_with(name)
+    });
+    of_it
+        .map(|entry| entry.metadata().map_or(0, |metadata| metadata.len()))
+        .sum()
+}
+
+#[tokio::test]
+async fn a_flood_of_lines_is_cut_short_and_counted() {
+    for way in ["short", "long"] {
+        let policy = "routes = [\"GET /floods-log/{way}\"]\nrequest_timeout_ms = 0";
+        let mut siege = Siege::by("floods-log", policy).await;
+        siege.get(&format!("/floods-log/{way}")).await.expect(200);
+        siege.named(&["left out"]).await;
+        let log = siege.gateway.process().stderr();
+        assert!(log.len() < LOG, "{way}: the log has {} bytes", log.len());
+        let kept = kept_of(&siege, "floods-log");
+        assert!(kept > 0 && kept <= OWN_LOG, "{way}: {kept} bytes are kept");
+        siege.assert_others_unharmed().await;
+        siege.assert_memory_below(LITTLE);
+    }
+}
+
+#[tokio::test]
+async fn no_line_is_forged_and_no_terminal_steered() {
+    let mut siege = Siege::by("forges-log", r#"routes = ["GET /forges-log/{way}"]"#).await;
+    siege.get("/forges-log/log").await.expect(200);
+    siege.get("/forges-log/failure").await.expect(500);
+    siege.get("/forges-log/panic").await.expect(500);
+    siege.named(&["WARN", "forged line", "owned"]).await;
+    siege.named(&["ERROR", "failed to answer", "owned"]).await;
+    siege.named(&["crashed and is replaced"]).await;
+    let mut logs = vec![siege.gateway.process().stderr()];
+    let kept = siege.gateway.home().extensions().join("logs");
+    for entry in fs::read_dir(kept).unwrap().flatten() {
+        logs.push(fs::read_to_string(entry.path()).unwrap());
+    }
+    for log in logs {
+        let steering = |c: char| {
+            c != '\n' && (c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202e}'))
+        };
+        let found: Vec<_> = log.lines().filter(|line| line.contains(steering)).collect();
+        assert!(found.is_empty(), "{found:?}");
+        let forged: Vec<_> = log
+            .lines()
+            .filter(|line| {
+                line.starts_with("2026-01-01T00:00:00.000Z") || line.starts_with("another")
+            })
+            .collect();
+        assert!(forged.is_empty(), "{forged:?}");
+    }
+    siege.assert_others_unharmed().await;
+}
+
+#[tokio::test]
+async fn a_flood_of_events_drowns_only_whoever_does_not_read() {
+    for way in ["tiny", "large"] {
+        let policy = r#"
+            routes = ["GET /floods-events/{way}", "GET /floods-events/listen"]
+            topics = ["flood"]
+            request_timeout_ms = 0
+        "#;
+        let mut siege = Siege::by("floods-events", policy).await;
+        let mut listener = siege.admin.follow_at("/floods-events/listen").await;
+        assert_eq!(listener.next_line().await, "open");
+        let flood = siege.attack(&format!("/floods-events/{way}"));
+        siege.assert_others_unharmed().await;
+        let answer = flood.await.unwrap();
+        assert!(matches!(answer.status, 200 | 500), "{way}: {answer}");
+        siege.named(&[]).await;
+        siege.get("/floods-events/good").await.expect(200);
+        siege.assert_others_unharmed().await;
+        siege.assert_memory_below(4 * LITTLE);
+    }
+}
+
+#[tokio::test]
+async fn subscriptions_without_end_are_refused() {
+    let policy = r#"
+        routes = ["GET /hoards-subscriptions/{way}"]
+        topics = ["hoard"]
+    "#;
+    let mut siege = Siege::by("hoards-subscriptions", policy).await;
+    let answer = siege.get("/hoards-subscriptions/now").await;
+    assert!(matches!(answer.status, 200 | 500 | 504), "{answer}");
+    siege.assert_others_unharmed().await;
+    siege.get("/hoards-subscriptions/good").await.expect(200);
+    siege.assert_memory_below(4 * LITTLE);
+}
+
+#[tokio::test]
+async fn a_collection_takes_only_so_much() {
+    let policy = r#"
+        routes = ["GET /floods-documents/{way}"]
+        collections = ["flood"]
+        request_timeout_ms = 0
+    "#;
+    for way in ["large", "tiny"] {
+        let mut siege = Siege::by("floods-documents", policy).await;
+        let target = format!("/floods-documents/{way}");
+        let flood = siege.admin.request("GET", &target);
+        let answer = tokio::time::timeout(std::time::Duration::from_secs(60), flood.send()).await;
+        let answer = answer.expect("it is refused in time").expect(403);
+        let kept = siege.gateway.home().latchkey_directory().join("flood");
+        let sizes = fs::read_dir(kept)
+            .unwrap()
+            .flatten()
+            .map(|entry| entry.metadata().unwrap().len());
+        let total: u64 = sizes.sum();
+        assert!(
+            total <= 17 * 1024 * 1024,
+            "{total} bytes are kept: {answer}"
+        );
+        siege.named(&["documents"]).await;
+        siege.assert_others_unharmed().await;
+        siege.assert_memory_below(2 * LITTLE);
+    }
+}
