@@ -412,29 +412,6 @@ async fn a_component_that_is_no_extension_is_left_out() {
 }
 
 #[tokio::test]
-async fn a_component_for_another_version_is_left_out_with_both_named() {
-    let home = Home::new();
-    let mut bytes = component("hostile");
-    // Both versions have the same length, so the sections' sizes stay true.
-    for interface in ["handler", "lifecycle", "client", "log"] {
-        let (ours, theirs) = (
-            format!("mngr:gateway/{interface}@0.1.0"),
-            format!("mngr:gateway/{interface}@0.9.0"),
-        );
-        let mut start = 0;
-        while let Some(found) = bytes[start..]
-            .windows(ours.len())
-            .position(|window| window == ours.as_bytes())
-        {
-            start += found;
-            bytes[start..start + ours.len()].copy_from_slice(theirs.as_bytes());
-        }
-    }
-    home.install_bytes("hostile", &bytes, HOSTILE);
-    assert_left_out(home, "hostile", &["@0.9.0", "@0.1.0"]).await;
-}
-
-#[tokio::test]
 async fn of_two_components_that_claim_a_route_the_first_is_served() {
     let home = Home::new();
     home.install("rival", r#"routes = ["GET /rival", "GET /echo/count"]"#);
