@@ -1,11 +1,12 @@
 //! The identity of everything that a component is compiled from, computed without compiling.
 //!
-//! It covers the files of the extension and of every crate that it depends on by path, `wit/`, the exact versions and checksums
-//! of the registry crates below it, the pinned Rust release and the build settings. It does not cover the rest of Cargo.lock, so
-//! that the host's dependencies move without making a component stale; and it is the same on every platform.
+//! It covers the files of the extension and of every crate that it depends on by path, the WIT package in
+//! `wit/`, the exact versions and checksums of the registry crates below it, the pinned Rust release and the build settings. It does
+//! not cover the rest of Cargo.lock, so that the host's dependencies move without making a component stale; and it is the same on
+//! every platform.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
@@ -146,9 +147,7 @@ impl Sources {
                 .map(|(name, value)| format!("setting {name}={value}")),
         );
 
-        let mut files: BTreeSet<_> = digest::files_below(&workspace.root.join("wit"))?
-            .into_iter()
-            .collect();
+        let mut files: BTreeSet<_> = interface(&workspace.root)?.into_iter().collect();
         let mut members = BTreeSet::new();
         for package in lock.closure(component, &workspace.members)? {
             lines.push(package.line());
@@ -177,10 +176,20 @@ impl Sources {
     }
 }
 
+/// The WIT package in `wit/` itself and what it refers to in `wit/deps/`. Later versions stand in directories of their own.
+fn interface(root: &Path) -> Result<Vec<PathBuf>, Error> {
+    let wit = root.join("wit");
+    let mut files = digest::files_below(&wit)?;
+    files.retain(|file| {
+        file.extension().is_some_and(|extension| extension == "wit")
+            && (file.parent() == Some(&wit) || file.starts_with(wit.join("deps")))
+    });
+    Ok(files)
+}
+
 #[cfg(test)]
 mod tests {
     use std::fs;
-    use std::path::Path;
 
     use super::*;
     use crate::workspace::Dependency;
@@ -287,6 +296,21 @@ mod tests {
         seen.sort_unstable();
         seen.dedup();
         assert_eq!(seen.len(), 5);
+    }
+
+    #[test]
+    fn other_versions_of_the_interface_and_what_is_written_about_it_do_not_count() {
+        let root = tempfile::tempdir().unwrap();
+        let workspace = checkout(root.path());
+        let before = digest_of(&workspace, LOCK);
+        fs::create_dir_all(root.path().join("wit/v9/deps")).unwrap();
+        for file in ["wit/README.md", "wit/v9/world.wit", "wit/v9/deps/http.wit"] {
+            fs::write(root.path().join(file), "new").unwrap();
+        }
+        assert_eq!(digest_of(&workspace, LOCK), before);
+        fs::create_dir_all(root.path().join("wit/deps")).unwrap();
+        fs::write(root.path().join("wit/deps/http.wit"), "new").unwrap();
+        assert_ne!(digest_of(&workspace, LOCK), before);
     }
 
     #[test]
