@@ -7,6 +7,7 @@
 
 mod admin_jwt;
 mod catalog;
+mod compile_component;
 mod completions;
 mod create_agent_env;
 mod create_jwt;
@@ -70,6 +71,9 @@ enum Command {
     Status(status::Arguments),
     Supervisor(supervisor::Arguments),
     Catalog(catalog::Arguments),
+    /// Compile the component on stdin, as the gateway asks for it
+    #[command(hide = true)]
+    CompileComponent(compile_component::Arguments),
     /// Print a completion script for a shell
     Completions(completions::Arguments),
     /// Print a manual page
@@ -120,6 +124,7 @@ fn run(program: &'static str, arguments: &[OsString], words: &[OsString]) -> Res
         Command::Supervisor(arguments) => supervisor::run(&arguments, options, &environment),
         Command::Gateway(arguments) => gateway::run(arguments, options, &environment),
         Command::Catalog(arguments) => catalog::run(&arguments, options, &environment),
+        Command::CompileComponent(arguments) => compile_component::run(arguments),
         Command::Completions(arguments) => completions::run(&arguments),
         Command::Man(arguments) => man::run(&arguments),
     }
