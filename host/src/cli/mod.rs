@@ -3,7 +3,7 @@
 //! stdout carries the result and nothing else; a diagnostic is one line on stderr that starts with `Error: `. Exit codes: 0, 1
 //! for a failure, 2 for a wrong invocation. A closed stdout is no failure: whoever closed it wanted no more.
 //!
-//! Nothing here starts an asynchronous runtime except `forward`, `gateway`, `permissions` and `supervisor`, so that the small commands take milliseconds.
+//! Nothing here starts an asynchronous runtime except `extension`, `forward`, `gateway`, `permissions` and `supervisor`, so that the small commands take milliseconds.
 
 mod admin_jwt;
 mod catalog;
@@ -12,6 +12,7 @@ mod completions;
 mod create_agent_env;
 mod create_jwt;
 mod environment;
+mod extension;
 mod failure;
 mod forward;
 mod gateway;
@@ -71,6 +72,7 @@ enum Command {
     Status(status::Arguments),
     Supervisor(supervisor::Arguments),
     Catalog(catalog::Arguments),
+    Extension(extension::Arguments),
     /// Compile the component on stdin, as the gateway asks for it
     #[command(hide = true)]
     CompileComponent(compile_component::Arguments),
@@ -124,6 +126,7 @@ fn run(program: &'static str, arguments: &[OsString], words: &[OsString]) -> Res
         Command::Supervisor(arguments) => supervisor::run(&arguments, options, &environment),
         Command::Gateway(arguments) => gateway::run(arguments, options, &environment),
         Command::Catalog(arguments) => catalog::run(&arguments, options, &environment),
+        Command::Extension(arguments) => extension::run(&arguments, options, &environment),
         Command::CompileComponent(arguments) => compile_component::run(arguments),
         Command::Completions(arguments) => completions::run(&arguments),
         Command::Man(arguments) => man::run(&arguments),

@@ -1,0 +1,157 @@
+//! What an extension asks for beside what it is granted of it, for people.
+
+use super::super::printable;
+use super::super::table::{Side, Table};
+use crate::extensions::report::{Asked, Limits};
+
+/// So that it is seen.
+const REFUSED: &str = "NOT GRANTED";
+
+/// The capabilities that are asked for, each with whether it is granted; ends with a line end.
+pub(super) fn table(asked: &Asked, granted: &Asked) -> String {
+    let mut table = Table::new([
+        ("CAPABILITY", Side::Left),
+        ("ASKED FOR", Side::Left),
+        ("GRANTED", Side::Left),
+    ]);
+    let mut is_any = false;
+    let mut row = |capability: &str, asked: &str, granted: &str| {
+        is_any = true;
+        table.row(
+            [capability, &printable(asked), granted].map(str::to_owned),
+            Vec::new(),
+        );
+    };
+    for (capability, asked, granted) in [
+        ("route", &asked.routes, &granted.routes),
+        ("collection", &asked.collections, &granted.collections),
+        ("topic", &asked.topics, &granted.topics),
+        ("setting", &asked.settings, &granted.settings),
+        ("upstream", &asked.upstreams, &granted.upstreams),
+    ] {
+        for one in asked {
+            row(capability, one, in_words(granted.contains(one)));
+        }
+    }
+    if asked.permission_files != "none" {
+        let words = match granted.permission_files.as_str() {
+            "none" => REFUSED.to_owned(),
+            level if level == asked.permission_files => "yes".to_owned(),
+            level => format!("{level} ONLY"),
+        };
+        row(
+            "permissions files",
+            &asked.permission_files,
+            &printable(&words),
+        );
+    }
+    if asked.catalog {
+        row("catalog", "yes", in_words(granted.catalog));
+    }
+    match is_any {
+        true => table.text(),
+        false => "It asks for nothing, and serves no route.\n".to_owned(),
+    }
+}
+
+fn in_words(is_granted: bool) -> &'static str {
+    if is_granted { "yes" } else { REFUSED }
+}
+
+/// How much of everything it may use; ends with a line end.
+pub(super) fn limits(limits: &Limits) -> String {
+    let or_none = |amount: u64, unit: &str| match amount {
+        0 => "no limit".to_owned(),
+        amount => format!("{amount} {unit}"),
+    };
+    let concurrency = u64::try_from(limits.concurrency).unwrap_or(u64::MAX);
+    let mut text = String::new();
+    for (what, much) in [
+        (
+            "memory_mib",
+            format!("{} MiB an instance", limits.memory_mib),
+        ),
+        ("instances", limits.instances.to_string()),
+        (
+            "watchdog_ms",
+            or_none(limits.watchdog_ms, "ms without returning to its event loop"),
+        ),
+        (
+            "max_body_bytes",
+            or_none(limits.max_body_bytes, "bytes of a request's body"),
+        ),
+        (
+            "max_response_bytes",
+            or_none(
+                limits.max_response_bytes,
+                "bytes of a response's body, except on streaming routes",
+            ),
+        ),
+        (
+            "request_timeout_ms",
+            or_none(
+                limits.request_timeout_ms,
+                "ms for a request, except on streaming routes",
+            ),
+        ),
+        (
+            "concurrency",
+            or_none(concurrency, "requests in progress, open streams included"),
+        ),
+    ] {
+        text.push_str(&format!("{what:<18}  {much}\n"));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rows(asked: &Asked, granted: &Asked) -> Vec<String> {
+        let text = table(asked, granted);
+        text.lines()
+            .skip(1)
+            .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
+            .collect()
+    }
+
+    #[test]
+    fn what_is_not_granted_is_marked() {
+        let asked = Asked {
+            routes: vec!["GET /notes".to_owned(), "POST /notes".to_owned()],
+            settings: vec!["COL\u{1b}OUR".to_owned()],
+            permission_files: "edit".to_owned(),
+            catalog: true,
+            ..Asked::default()
+        };
+        let granted = Asked {
+            routes: vec!["GET /notes".to_owned()],
+            permission_files: "read".to_owned(),
+            catalog: true,
+            ..Asked::default()
+        };
+        let rows = rows(&asked, &granted);
+        let expected = [
+            "route GET /notes yes",
+            "route POST /notes NOT GRANTED",
+            "setting COLOUR NOT GRANTED",
+            "permissions files edit read ONLY",
+            "catalog yes yes",
+        ];
+        assert_eq!(rows.len(), expected.len(), "{rows:?}");
+        for (row, expected) in rows.iter().zip(expected) {
+            assert!(!row.contains('\u{1b}'));
+            assert!(row == expected || row.starts_with("setting"), "{row}");
+        }
+    }
+
+    #[test]
+    fn who_asks_for_nothing_is_said_to() {
+        let none = Asked {
+            permission_files: "none".to_owned(),
+            ..Asked::default()
+        };
+        assert!(table(&none, &none).contains("asks for nothing"));
+    }
+}

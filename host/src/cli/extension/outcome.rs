@@ -1,0 +1,90 @@
+//! What became of extensions, and what states they are in, in words.
+
+use serde_json::Value;
+
+use super::gateways::{Answers, none_runs};
+use super::printable;
+use crate::cli::failure::Failure;
+use crate::extensions::report::{Origin, Outcome, Reloaded, State};
+use crate::store::paths::LatchkeyDirectory;
+
+pub(super) fn state_in_words(state: State) -> &'static str {
+    match state {
+        State::Serving => "serving",
+        State::OutOfService => "out of service",
+        State::Disabled => "disabled",
+        State::Refused => "refused",
+    }
+}
+
+pub(super) fn origin_in_words(origin: Origin) -> &'static str {
+    match origin {
+        Origin::Bundled => "bundled",
+        Origin::Installed => "installed",
+    }
+}
+
+fn outcome_in_words(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Added => "added".to_owned(),
+        Outcome::Replaced => "replaced".to_owned(),
+        Outcome::Removed => "removed".to_owned(),
+        Outcome::Disabled => "disabled".to_owned(),
+        Outcome::Unchanged => "unchanged".to_owned(),
+        Outcome::Refused(reason) => format!("refused: {reason}"),
+    }
+}
+
+/// What the gateways that run have made of a change.
+pub(super) struct Taken(Answers<Vec<Reloaded>>);
+
+impl Taken {
+    pub(super) fn new(answers: Answers<Vec<Reloaded>>) -> Self {
+        Self(answers)
+    }
+
+    /// Whether there was nobody to tell.
+    pub(super) fn is_nobody(&self) -> bool {
+        self.0.is_nobody()
+    }
+
+    pub(super) fn as_json(&self) -> Value {
+        self.0.as_json("reloaded")
+    }
+
+    /// A line for each extension of each gateway, and one that says so when there is none.
+    pub(super) fn as_text(&self, directory: &LatchkeyDirectory) -> String {
+        if self.is_nobody() {
+            return format!(
+                "{}: the next one takes it at its start\n",
+                none_runs(directory)
+            );
+        }
+        let mut text = String::new();
+        for (gateway, reloaded) in &self.0.given {
+            let whose = match self.0.has_several() {
+                true => format!(" by the gateway with pid {}", gateway.pid),
+                false => String::new(),
+            };
+            for Reloaded { name, outcome } in reloaded {
+                let line = match outcome {
+                    Outcome::Refused(reason) => format!("{name}: refused{whose}: {reason}"),
+                    outcome => format!("{name}: {}{whose}", outcome_in_words(outcome)),
+                };
+                text.push_str(&printable(&line));
+                text.push('\n');
+            }
+        }
+        text
+    }
+
+    /// The exit code: fails when a gateway has refused something, or has not answered.
+    pub(super) fn verdict(&self) -> Result<(), Failure> {
+        self.0.expect_all()?;
+        let mut outcomes = self.0.given.iter().flat_map(|(_, reloaded)| reloaded);
+        match outcomes.any(|one| matches!(one.outcome, Outcome::Refused(_))) {
+            true => Err(Failure::Answered(1)),
+            false => Ok(()),
+        }
+    }
+}
