@@ -20,6 +20,7 @@ const LARGEST: u64 = 1024 * 1024;
 const DEFAULT_MEMORY_MIB: usize = 64;
 const DEFAULT_INSTANCES: NonZeroUsize = NonZeroUsize::new(2).unwrap();
 const DEFAULT_BODY_BYTES: u64 = 10 * 1024 * 1024;
+const DEFAULT_EVENTS_PER_SECOND: u32 = 500;
 
 /// Why a policy file cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -66,6 +67,8 @@ pub(super) struct Grants {
     pub(super) instances: NonZeroUsize,
     /// Longest request body; `0` is no limit.
     pub(super) max_body_bytes: u64,
+    /// Events that it may publish, twice as many at once; `0` is no limit.
+    pub(super) events_per_second: u32,
 }
 
 impl Default for Grants {
@@ -81,6 +84,7 @@ impl Default for Grants {
             memory_mib: DEFAULT_MEMORY_MIB,
             instances: DEFAULT_INSTANCES,
             max_body_bytes: DEFAULT_BODY_BYTES,
+            events_per_second: DEFAULT_EVENTS_PER_SECOND,
         }
     }
 }
