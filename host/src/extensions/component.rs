@@ -188,7 +188,8 @@ pub(super) fn link(runtime: &Runtime, component: &Component) -> Result<Guest, Co
         .map_err(imports)
 }
 
-async fn off_the_path<T: Send + 'static>(
+/// Runs what waits for the disk, or computes for long, where nothing else waits for it.
+pub(super) async fn off_the_path<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, ComponentError> + Send + 'static,
 ) -> Result<T, ComponentError> {
     match tokio::task::spawn_blocking(work).await {

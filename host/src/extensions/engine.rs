@@ -29,27 +29,25 @@ pub(super) struct Runtime {
 }
 
 impl Runtime {
-    /// Builds the engine; `cache_directory` is created when it is missing. Components are compiled by `program`; without one,
-    /// in this process.
+    /// Builds the engine; `cache_directory` is created when it is missing, and without one nothing is cached. Components are
+    /// compiled by `program`; without one, in this process.
     ///
     /// An unusable cache directory is no reason not to serve: it is reported in the log and nothing is cached.
     pub(super) fn new(
-        cache_directory: &Path,
+        cache_directory: Option<&Path>,
         program: Option<CompilerProgram>,
     ) -> wasmtime::Result<Self> {
         let mut config = configuration();
-        let opened = CodeCache::open(cache_directory).and_then(|code| {
-            config.cache(Some(code.of_wasmtime()?));
-            Ok(code)
+        let code = cache_directory.and_then(|directory| {
+            open_cache(directory, &mut config)
+                .inspect_err(|error| {
+                    tracing::warn!(
+                        directory = %directory.display(),
+                        "compiled components are not cached, so every start compiles them again: {error:#}"
+                    );
+                })
+                .ok()
         });
-        let code = opened
-            .inspect_err(|error| {
-                tracing::warn!(
-                    directory = %cache_directory.display(),
-                    "compiled components are not cached, so every start compiles them again: {error:#}"
-                );
-            })
-            .ok();
         let engine = Engine::new(&config)?;
         let linker = linker(&engine)?;
         let compiler = Compiler::new(program, code.map(|code| code.of_engine(&engine)));
@@ -65,6 +63,12 @@ impl Runtime {
             _clock: clock,
         })
     }
+}
+
+fn open_cache(directory: &Path, config: &mut Config) -> wasmtime::Result<CodeCache> {
+    let code = CodeCache::open(directory)?;
+    config.cache(Some(code.of_wasmtime()?));
+    Ok(code)
 }
 
 /// What code is compiled for. Whoever compiles with anything else compiles in vain.

@@ -17,6 +17,7 @@ mod exchange;
 mod extension;
 mod generation;
 pub mod installed;
+mod inspect;
 mod instance;
 mod manifest;
 mod outbound;
@@ -50,6 +51,7 @@ use self::engine::Runtime;
 pub use self::exchange::{Answer, ExtensionRequest, LEAVING_GRACE, ResponseBody};
 use self::extension::{Extension, Loader};
 use self::generation::Generation;
+pub use self::inspect::{Described, InspectError, Inspection, Interface, inspect};
 pub use self::outbound::Limits as UpstreamLimits;
 use self::reload::Known;
 use self::report::ExtensionReport;
@@ -130,7 +132,7 @@ impl Extensions {
             let services = settings.catalog.clone();
             tokio::task::spawn_blocking(move || {
                 bundled::install(&directory, &services)?;
-                Ok::<_, LoadError>(Arc::new(Runtime::new(&cache, compiler)?))
+                Ok::<_, LoadError>(Arc::new(Runtime::new(Some(&cache), compiler)?))
             })
         };
         let runtime = match setup.await {

@@ -208,10 +208,10 @@ fn only_code_in(directory: &Path) -> io::Result<PathBuf> {
 
 fn is_beside_code(name: &std::ffi::OsStr) -> bool {
     let path = Path::new(name);
-    ["stats", "cleanup"]
-        .iter()
-        .any(|known| path.extension().is_some_and(|extension| extension == *known))
-        || name.as_encoded_bytes().starts_with(b".")
+    ["stats", "cleanup"].iter().any(|known| {
+        path.extension()
+            .is_some_and(|extension| extension == *known)
+    }) || name.as_encoded_bytes().starts_with(b".")
         || path
             .extension()
             .is_some_and(|extension| extension.as_encoded_bytes().starts_with(b"wip-"))

@@ -139,18 +139,35 @@ mod tests {
         let too_long = ended(0, Signal::XCPU.as_raw(), "");
         assert!(too_long.contains("longer than 30 s"), "{too_long}");
         for (code, signal, message) in [
-            (0, Signal::ABORT.as_raw(), "memory allocation of 64 bytes failed\n"),
+            (
+                0,
+                Signal::ABORT.as_raw(),
+                "memory allocation of 64 bytes failed\n",
+            ),
             (1, 0, "Error: Cannot allocate memory (os error 12)\n"),
         ] {
             let too_much = ended(code, signal, message);
             assert!(too_much.contains("more than 1024 MiB"), "{too_much}");
         }
         let invalid = ended(1, 0, "Error: bad magic\n\n  at\u{1b}[31m offset 0\n");
-        assert!(invalid.ends_with(": bad magic at[31m offset 0"), "{invalid:?}");
+        assert!(
+            invalid.ends_with(": bad magic at[31m offset 0"),
+            "{invalid:?}"
+        );
         let crashed = ended(0, Signal::SEGV.as_raw(), "");
-        assert!(crashed.contains("broke down") && crashed.contains("11"), "{crashed}");
-        let panicked = ended(101, 0, "thread 'compile' panicked at x.rs:1:\nno register\n");
-        assert!(panicked.contains("broke down") && panicked.contains("no register"), "{panicked}");
+        assert!(
+            crashed.contains("broke down") && crashed.contains("11"),
+            "{crashed}"
+        );
+        let panicked = ended(
+            101,
+            0,
+            "thread 'compile' panicked at x.rs:1:\nno register\n",
+        );
+        assert!(
+            panicked.contains("broke down") && panicked.contains("no register"),
+            "{panicked}"
+        );
     }
 
     #[tokio::test]

@@ -61,7 +61,19 @@ fn what_an_honest_extension_asks_for_is_in_order() {
 
 #[test]
 fn a_name_is_a_plain_word() {
-    for name in ["", "-a", "A", "a_b", "a.b", "a/b", "..", "ä", "a b", "a\n", &"a".repeat(65)] {
+    for name in [
+        "",
+        "-a",
+        "A",
+        "a_b",
+        "a.b",
+        "a/b",
+        "..",
+        "ä",
+        "a b",
+        "a\n",
+        &"a".repeat(65),
+    ] {
         assert_refused(|manifest| manifest.name = name.to_owned(), &["its name"]);
     }
 }
@@ -70,7 +82,10 @@ fn a_name_is_a_plain_word() {
 fn a_wrong_value_is_shown_short_and_without_control_characters() {
     let hostile = format!("\u{1b}[2J\nforged{}", "x".repeat(1_000_000));
     assert_refused(|manifest| manifest.name.clone_from(&hostile), &["forged"]);
-    assert_refused(|manifest| manifest.version.clone_from(&hostile), &["its version", "forged"]);
+    assert_refused(
+        |manifest| manifest.version.clone_from(&hostile),
+        &["its version", "forged"],
+    );
     assert_refused(
         |manifest| manifest.routes[0].path = format!("/{hostile}"),
         &["the path", "forged"],
@@ -88,9 +103,15 @@ fn no_list_is_endless() {
         |manifest| manifest.routes = (0..257).map(|n| route("GET", &format!("/{n}"))).collect(),
         &["257 routes", "256"],
     );
-    assert_refused(|manifest| manifest.collections = many("notes"), &["65 collections"]);
+    assert_refused(
+        |manifest| manifest.collections = many("notes"),
+        &["65 collections"],
+    );
     assert_refused(|manifest| manifest.topics = many("notes"), &["65 topics"]);
-    assert_refused(|manifest| manifest.settings = many("NOTES"), &["65 settings"]);
+    assert_refused(
+        |manifest| manifest.settings = many("NOTES"),
+        &["65 settings"],
+    );
     assert_refused(
         |manifest| {
             manifest.upstreams = (0..65)
@@ -103,7 +124,17 @@ fn no_list_is_endless() {
 
 #[test]
 fn a_method_is_an_upper_case_token() {
-    for method in ["", "get", "Get", "GET ", "G\u{cb}T", "**", "-", "GET\r\nHost:", &"G".repeat(33)] {
+    for method in [
+        "",
+        "get",
+        "Get",
+        "GET ",
+        "G\u{cb}T",
+        "**",
+        "-",
+        "GET\r\nHost:",
+        &"G".repeat(33),
+    ] {
         assert_refused(
             |manifest| manifest.routes[0].method = method.to_owned(),
             &["the method"],
@@ -113,7 +144,14 @@ fn a_method_is_an_upper_case_token() {
 
 #[test]
 fn a_path_is_one_that_a_request_can_have() {
-    for path in ["/a b", "/a?b", "/a#b", "/ä", "/a\u{7f}", &format!("/{}", "a".repeat(512))] {
+    for path in [
+        "/a b",
+        "/a?b",
+        "/a#b",
+        "/ä",
+        "/a\u{7f}",
+        &format!("/{}", "a".repeat(512)),
+    ] {
         assert_refused(
             |manifest| manifest.routes[0].path = path.to_owned(),
             &["the path"],
@@ -143,8 +181,24 @@ fn a_route_stands_there_once_whatever_its_parameters_are_called() {
 #[test]
 fn a_collection_never_leaves_its_place() {
     for collection in [
-        "", "/", "/etc", "..", ".", "../notes", "notes/..", "notes/../../etc", "notes//v2", "notes/",
-        ".notes", "notes.json", "Notes", "notes\\v2", "no\0tes", "n\u{f6}tes", "a/b/c/d/e", &"n".repeat(65),
+        "",
+        "/",
+        "/etc",
+        "..",
+        ".",
+        "../notes",
+        "notes/..",
+        "notes/../../etc",
+        "notes//v2",
+        "notes/",
+        ".notes",
+        "notes.json",
+        "Notes",
+        "notes\\v2",
+        "no\0tes",
+        "n\u{f6}tes",
+        "a/b/c/d/e",
+        &"n".repeat(65),
     ] {
         assert_refused(
             |manifest| manifest.collections.push(collection.to_owned()),
@@ -179,8 +233,14 @@ fn a_setting_is_a_variable_and_not_one_that_opens_the_gateway() {
             &["the setting"],
         );
     }
-    for setting in ["LATCHKEY_ENCRYPTION_KEY", "LATCHKEY_GATEWAY_LISTEN_PASSWORD"] {
-        assert_refused(|manifest| manifest.settings.push(setting.to_owned()), &[setting]);
+    for setting in [
+        "LATCHKEY_ENCRYPTION_KEY",
+        "LATCHKEY_GATEWAY_LISTEN_PASSWORD",
+    ] {
+        assert_refused(
+            |manifest| manifest.settings.push(setting.to_owned()),
+            &[setting],
+        );
         assert_refused(
             |manifest| manifest.upstreams[0].bearer = Some(setting.to_owned()),
             &[setting],
@@ -200,7 +260,11 @@ fn an_upstream_is_an_origin_and_no_more() {
         "https:// api.example.com",
     ] {
         assert_refused(
-            |manifest| manifest.upstreams.push(upstream(Origin::Fixed(origin.to_owned()))),
+            |manifest| {
+                manifest
+                    .upstreams
+                    .push(upstream(Origin::Fixed(origin.to_owned())))
+            },
             &["the upstream", origin],
         );
     }

@@ -15,7 +15,7 @@ pub(crate) enum Reach {
 }
 
 impl Reach {
-    pub(super) fn includes(self, address: IpAddr) -> bool {
+    pub(crate) fn includes(self, address: IpAddr) -> bool {
         match (self, address) {
             (Self::Anywhere, _) => true,
             (Self::PublicOnly, IpAddr::V4(address)) => is_public_v4(address),

@@ -15,7 +15,12 @@ fn table(routes: &[(&str, &str)]) -> RouteTable<String> {
     let mut table = RouteTable::new();
     for (method, path) in routes {
         table
-            .insert("x", Origin::Installed, &route(method, path), format!("{method} {path}"))
+            .insert(
+                "x",
+                Origin::Installed,
+                &route(method, path),
+                format!("{method} {path}"),
+            )
             .unwrap();
     }
     table
@@ -72,7 +77,9 @@ fn a_route_with_a_query_parameter_goes_before_the_same_one_without() {
         streaming: true,
         ..route("GET", "/requests")
     };
-    table.insert("x", Origin::Installed, &follow, "follow".to_owned()).unwrap();
+    table
+        .insert("x", Origin::Installed, &follow, "follow".to_owned())
+        .unwrap();
     assert_eq!(
         table.find("GET", "/requests", Some("a=b&foll%6Fw=1")),
         Some((&"follow".to_owned(), true))
@@ -86,7 +93,9 @@ fn a_route_with_a_query_parameter_goes_before_the_same_one_without() {
 #[test]
 fn two_extensions_that_claim_one_route_are_both_named() {
     let mut table = RouteTable::new();
-    table.insert("first", Origin::Installed, &route("GET", "/a/{x}"), ()).unwrap();
+    table
+        .insert("first", Origin::Installed, &route("GET", "/a/{x}"), ())
+        .unwrap();
     let error = table
         .insert("second", Origin::Installed, &route("GET", "/a/{y}"), ())
         .unwrap_err()

@@ -37,12 +37,42 @@ fn squat(method: &str, path: &str, parameter: Option<&str>) -> Result<(), RouteE
 #[test]
 fn a_more_specific_route_is_refused_with_both_named() {
     for (method, path, parameter, robbed) in [
-        ("GET", "/permissions/available/slack", None, "'GET /permissions/available/{service}'"),
-        ("DELETE", "/permission-requests/7", None, "'DELETE /permission-requests/{id}'"),
-        ("POST", "/minds-api-proxy/v1/login", None, "'* /minds-api-proxy/{*rest}'"),
-        ("*", "/minds-api-proxy/{version}/login", None, "'* /minds-api-proxy/{*rest}'"),
-        ("GET", "/minds-api-proxy/{*rest}", None, "'* /minds-api-proxy/{*rest}'"),
-        ("GET", "/permission-requests", Some("follow"), "'GET /permission-requests'"),
+        (
+            "GET",
+            "/permissions/available/slack",
+            None,
+            "'GET /permissions/available/{service}'",
+        ),
+        (
+            "DELETE",
+            "/permission-requests/7",
+            None,
+            "'DELETE /permission-requests/{id}'",
+        ),
+        (
+            "POST",
+            "/minds-api-proxy/v1/login",
+            None,
+            "'* /minds-api-proxy/{*rest}'",
+        ),
+        (
+            "*",
+            "/minds-api-proxy/{version}/login",
+            None,
+            "'* /minds-api-proxy/{*rest}'",
+        ),
+        (
+            "GET",
+            "/minds-api-proxy/{*rest}",
+            None,
+            "'* /minds-api-proxy/{*rest}'",
+        ),
+        (
+            "GET",
+            "/permission-requests",
+            Some("follow"),
+            "'GET /permission-requests'",
+        ),
     ] {
         let error = squat(method, path, parameter).unwrap_err().to_string();
         let named = format!("'{method} {path}'");
