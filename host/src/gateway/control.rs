@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use self::client::{AskError, Asked, ask};
-pub(super) use self::server::{Control, Subject};
+pub(super) use self::server::Control;
 use crate::extensions::report::{ExtensionReport, Reloaded};
 
 /// What a gateway may be asked for.

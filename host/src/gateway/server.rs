@@ -15,6 +15,7 @@ use tokio::sync::Semaphore;
 use super::Settings;
 use super::authentication::Authentication;
 use super::connection::Connections;
+use super::control::Control;
 use super::denials::Denials;
 use super::dispatch::Dispatcher;
 use super::listener::{self, BindError};
@@ -52,6 +53,7 @@ pub struct Gateway {
     connections: Arc<Connections>,
     threads: ServingHandles,
     extensions: Arc<Extensions>,
+    control: Option<Control>,
     denials: Arc<Denials>,
     latchkey_directory: LatchkeyDirectory,
 }
@@ -81,6 +83,7 @@ impl Gateway {
             catalog,
         };
         let extensions = Arc::new(Extensions::load(extensions, Arc::clone(&engine)).await?);
+        let control = Control::start(&latchkey_directory, Arc::clone(&extensions)).await;
         let authentication = Authentication::new(
             settings.password,
             settings.signing_key,
@@ -100,6 +103,7 @@ impl Gateway {
             connections: Arc::new(Connections::new(dispatcher)),
             threads,
             extensions,
+            control,
             denials,
             latchkey_directory,
         })
@@ -130,7 +134,7 @@ impl Gateway {
                 () = shutdown => {}
             }
         }
-        drop(self.listeners);
+        drop((self.listeners, self.control));
         self.extensions.end_streams();
         if tokio::time::timeout(DRAIN_DEADLINE, graceful.shutdown())
             .await

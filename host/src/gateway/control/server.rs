@@ -18,6 +18,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::socket::{self, SocketFile};
 use super::{Reply, Request, Respondent, Response, line};
+use crate::extensions::Extensions;
 use crate::extensions::report::{ExtensionReport, Reloaded};
 use crate::store::paths::LatchkeyDirectory;
 
@@ -43,6 +44,17 @@ pub(in crate::gateway) trait Subject: Send + Sync + 'static {
         &self,
         extension: Option<&str>,
     ) -> impl Future<Output = Result<Vec<Reloaded>, String>> + Send;
+}
+
+impl Subject for Extensions {
+    fn report(&self) -> Vec<ExtensionReport> {
+        Self::report(self)
+    }
+
+    async fn reload(&self, extension: Option<&str>) -> Result<Vec<Reloaded>, String> {
+        let reloaded = Self::reload(self, extension).await;
+        reloaded.map_err(|error| error.to_string())
+    }
 }
 
 /// A gateway's control socket: open until this is dropped.

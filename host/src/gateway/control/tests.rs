@@ -2,6 +2,7 @@ use std::sync::{Arc, Mutex};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+use super::server::Subject;
 use super::*;
 use crate::extensions::report::{Origin, Outcome, State};
 use crate::store::durable;
