@@ -105,9 +105,8 @@ fn permissions(_: &Settings) -> Grants {
 fn small() -> Grants {
     Grants {
         instances: NonZeroUsize::MIN.saturating_add(1),
-        // As many as there are requests.
-        events_per_second: 0,
-        ..Grants::default()
+        disk_calls: NonZeroUsize::MIN.saturating_add(255),
+        ..Grants::default().without_request_limits()
     }
 }
 

@@ -40,7 +40,9 @@ impl Source {
     /// Of the component, as lower-case hex; none when it cannot be read.
     pub(super) fn sha256(&self) -> Option<String> {
         match &self.bytes {
-            Content::Digest(digest) => Some(digest.iter().map(|byte| format!("{byte:02x}")).collect()),
+            Content::Digest(digest) => {
+                Some(digest.iter().map(|byte| format!("{byte:02x}")).collect())
+            }
             Content::Missing | Content::Unreadable(_) => None,
         }
     }

@@ -90,9 +90,12 @@ impl Generation {
     /// Takes the extension's routes in, all or none.
     fn add(&mut self, extension: &Arc<Extension>) -> Result<(), RouteError> {
         for route in extension.routes() {
-            let inserted = self
-                .routes
-                .insert(&extension.name, extension.origin, route, Arc::clone(extension));
+            let inserted = self.routes.insert(
+                &extension.name,
+                extension.origin,
+                route,
+                Arc::clone(extension),
+            );
             if let Err(error) = inserted {
                 self.routes.remove_owner(&extension.name);
                 return Err(error);

@@ -3,24 +3,23 @@
 //! The grants of bundled extensions are compiled in. Those of any other component stand beside it in
 //! `<latchkey directory>/extensions/<name>.toml`; a component without that file is not loaded.
 
+mod limits;
 mod upstreams;
 
 use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::Deserialize;
 
+pub(super) use self::limits::Limits;
 pub(super) use self::upstreams::{Server, UpstreamGrant, WebOrigin};
 use super::worlds::{Manifest, PermissionFilesAccess};
 use crate::store::durable::{self, StorageError};
 
 /// In bytes; keeps a mistake from filling the memory.
 const LARGEST: u64 = 1024 * 1024;
-const DEFAULT_MEMORY_MIB: usize = 64;
-const DEFAULT_INSTANCES: NonZeroUsize = NonZeroUsize::new(2).unwrap();
-const DEFAULT_BODY_BYTES: u64 = 10 * 1024 * 1024;
-const DEFAULT_EVENTS_PER_SECOND: u32 = 500;
 
 /// Why a policy file cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -61,32 +60,33 @@ pub(super) struct Grants {
     pub(super) catalog: bool,
     /// Servers that it may send requests to.
     pub(super) upstreams: Vec<UpstreamGrant>,
-    /// Limit of each instance's linear memory.
+    /// Limit of each instance's linear memories, all together.
+    #[serde(deserialize_with = "limits::memory_mib")]
     pub(super) memory_mib: usize,
+    /// Limit of each instance's tables, all together.
+    #[serde(deserialize_with = "limits::table_elements")]
+    pub(super) table_elements: usize,
     /// Instances that answer requests; streaming routes have one more.
+    #[serde(deserialize_with = "limits::instances")]
     pub(super) instances: NonZeroUsize,
+    /// How long an instance may run without returning to its event loop.
+    #[serde(deserialize_with = "limits::watchdog_ms")]
+    pub(super) watchdog_ms: u64,
     /// Longest request body; `0` is no limit.
     pub(super) max_body_bytes: u64,
+    /// Longest answer of a route that is not streaming; `0` is no limit.
+    pub(super) max_response_bytes: u64,
+    /// How long a route that is not streaming may take for its answer, to the end; `0` is no limit.
+    #[serde(deserialize_with = "limits::request_timeout")]
+    pub(super) request_timeout_seconds: Duration,
+    /// Requests in progress at once, open streams included; `0` is no limit.
+    #[serde(deserialize_with = "limits::concurrency")]
+    pub(super) concurrency: usize,
     /// Events that it may publish, twice as many at once; `0` is no limit.
     pub(super) events_per_second: u32,
-}
-
-impl Default for Grants {
-    fn default() -> Self {
-        Self {
-            routes: BTreeSet::new(),
-            collections: BTreeSet::new(),
-            topics: BTreeSet::new(),
-            settings: BTreeSet::new(),
-            permission_files: FilesAccess::None,
-            catalog: false,
-            upstreams: Vec::new(),
-            memory_mib: DEFAULT_MEMORY_MIB,
-            instances: DEFAULT_INSTANCES,
-            max_body_bytes: DEFAULT_BODY_BYTES,
-            events_per_second: DEFAULT_EVENTS_PER_SECOND,
-        }
-    }
+    /// Calls of the host that wait for the disk, at once: what its neighbours' calls have beside it. Not for a policy to say.
+    #[serde(skip)]
+    pub(super) disk_calls: NonZeroUsize,
 }
 
 impl Grants {
@@ -134,7 +134,7 @@ impl Grants {
 
     /// The longest request body, in bytes.
     pub(super) fn body_limit(&self) -> Option<u64> {
-        Some(self.max_body_bytes).filter(|&limit| limit > 0)
+        self.limits().body
     }
 
     /// Whether it may see permissions files, or who asks for what.

@@ -38,15 +38,14 @@ impl Changes {
     pub(super) fn of(path: &Path) -> Result<Self, WatchError> {
         let (tell, noticed) = mpsc::channel(1);
         let watch = || {
-            let mut watcher =
-                notify::recommended_watcher(move |event: notify::Result<Event>| {
-                    // Events that were lost may have been any.
-                    if event.is_ok_and(|event| !is_change(&event)) {
-                        return;
-                    }
-                    // One that waits already says it all.
-                    let _ = tell.try_send(());
-                })?;
+            let mut watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
+                // Events that were lost may have been any.
+                if event.is_ok_and(|event| !is_change(&event)) {
+                    return;
+                }
+                // One that waits already says it all.
+                let _ = tell.try_send(());
+            })?;
             watcher.watch(path, RecursiveMode::NonRecursive)?;
             Ok(watcher)
         };

@@ -2,7 +2,7 @@
 
 use super::super::policy::{FilesAccess, Grants, Server, UpstreamGrant};
 use super::super::worlds::{Manifest, Origin, PermissionFilesAccess, Route, Upstream};
-use super::{Asked, Granted, Limits};
+use super::{Asked, Granted};
 
 impl Asked {
     pub(in crate::extensions) fn of(manifest: &Manifest) -> Self {
@@ -45,18 +45,7 @@ impl Granted {
                 catalog: grants.catalog,
                 upstreams: grants.upstreams.iter().map(granted_upstream).collect(),
             },
-            limits: Limits::of(grants),
-        }
-    }
-}
-
-impl Limits {
-    fn of(grants: &Grants) -> Self {
-        Self {
-            memory_mib: grants.memory_mib,
-            instances: grants.instances.get(),
-            max_body_bytes: grants.max_body_bytes,
-            ..Self::default()
+            limits: grants.reported_limits(),
         }
     }
 }
