@@ -428,6 +428,23 @@ async fn of_two_components_that_claim_a_route_the_first_is_served() {
 }
 
 #[tokio::test]
+async fn a_component_that_asks_for_its_environment_finds_it_empty_and_goes_on() {
+    let home = Home::new();
+    home.install("wanderer", WANDERER);
+    let gateway = Gateway::in_home(home)
+        .environment("SECRET", "what nobody may read")
+        .start()
+        .await;
+    let admin = gateway.admin();
+    for way in ["environment", "arguments"] {
+        let answer = admin.get(&format!("/wanderer/{way}")).await.expect(200);
+        assert_eq!(answer.text(), "[]", "{way}");
+    }
+    let log = gateway.process().stderr();
+    assert!(!log.contains("is replaced"), "{log}");
+}
+
+#[tokio::test]
 async fn a_component_that_imports_the_file_system_gets_nothing_of_it() {
     let home = Home::new();
     home.install("wanderer", WANDERER);

@@ -7,7 +7,7 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 use wasmtime::component::types::ComponentItem;
-use wasmtime::component::{Component, ResourceType};
+use wasmtime::component::{Component, ResourceType, Val};
 use wasmtime_wasi::p2::{DynInputStream, DynOutputStream, DynPollable, IoError};
 
 use super::bundled;
@@ -34,7 +34,8 @@ const DESCRIBE_DEADLINE: Duration = Duration::from_secs(5);
 /// Of a text from the compiler or the guest, in bytes.
 const LONGEST_REASON: usize = 500;
 
-/// What standard libraries import by habit, by the beginning of its name. It is not provided: calling into it traps.
+/// What standard libraries import by habit, by the beginning of its name. It is not provided: calling into it traps, but for
+/// what a runtime asks at its start ([`nothing`]).
 const UNPROVIDED: [&str; 5] = [
     "wasi:cli/environment@0.2",
     "wasi:cli/exit@0.2",
@@ -214,7 +215,7 @@ fn world(engine: &wasmtime::Engine, component: &Component) -> Result<World, Worl
     World::of_exports(exports.exports(engine).map(|(name, _)| name))
 }
 
-/// Lets a component load whose standard library imports what nobody gets; a call there traps.
+/// Lets a component load whose standard library imports what nobody gets.
 fn trap_unprovided(
     engine: &wasmtime::Engine,
     component: &Component,
@@ -232,9 +233,14 @@ fn trap_unprovided(
             match item.ty {
                 ComponentItem::ComponentFunc(_) => {
                     let message = format!("{import} {name} is not provided to extensions");
+                    let nothing = nothing(name);
                     instance
-                        .func_new(name, move |_, _, _, _| {
-                            Err(wasmtime::format_err!("{message}"))
+                        .func_new(name, move |_, _, _, results| match (&nothing, results) {
+                            (Some(nothing), [result]) => {
+                                result.clone_from(nothing);
+                                Ok(())
+                            }
+                            _ => Err(wasmtime::format_err!("{message}")),
                         })
                         .map_err(imports)?;
                 }
@@ -248,6 +254,15 @@ fn trap_unprovided(
         }
     }
     Ok(())
+}
+
+/// What a runtime asks for as it starts, before any code of the author's: the answer is that there is none.
+fn nothing(function: &str) -> Option<Val> {
+    match function {
+        "get-environment" | "get-arguments" => Some(Val::List(Vec::new())),
+        "initial-cwd" | "get-initial-cwd" => Some(Val::Option(None)),
+        _ => None,
+    }
 }
 
 /// The type behind a resource of an interface that is not provided. The four of `wasi:io` are only passed on there, and must
