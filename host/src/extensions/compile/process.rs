@@ -151,7 +151,7 @@ mod tests {
         }
         let invalid = ended(1, 0, "Error: bad magic\n\n  at\u{1b}[31m offset 0\n");
         assert!(
-            invalid.ends_with(": bad magic at[31m offset 0"),
+            invalid.ends_with(": bad magic at offset 0"),
             "{invalid:?}"
         );
         let crashed = ended(0, Signal::SEGV.as_raw(), "");
