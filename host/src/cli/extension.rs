@@ -57,7 +57,7 @@ pub(super) fn run(
     let directory = LatchkeyDirectory::new(&settings.directory).map_err(Failure::failed)?;
     match &arguments.command {
         Command::List(_) => list::run(&directory, options),
-        Command::Inspect(arguments) => inspect::run(arguments, &directory, options),
+        Command::Inspect(arguments) => inspect::run(arguments, &directory, options, environment),
         Command::Enable(arguments) => enable::run(arguments, &directory, options),
         Command::Disable(arguments) => disable::run(arguments, &directory, options),
         Command::Reload(arguments) => reload::run(arguments, &directory, options),

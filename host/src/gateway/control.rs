@@ -43,6 +43,7 @@ pub struct Response {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Respondent {
     pub pid: u32,
+    /// When it began to serve.
     pub started_at: Timestamp,
     /// Of the program.
     pub version: String,

@@ -129,7 +129,7 @@ impl<T> Answers<T> {
 /// A gateway in a heading, for people.
 pub(super) fn heading(gateway: &Respondent, now: Timestamp) -> String {
     printable(&format!(
-        "gateway  running for {} (pid {}, version {})",
+        "gateway  serving for {} (pid {}, version {})",
         ago(gateway.started_at, now),
         gateway.pid,
         gateway.version

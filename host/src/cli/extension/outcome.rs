@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::gateways::{Answers, none_runs};
 use super::printable;
 use crate::cli::failure::Failure;
-use crate::extensions::report::{Origin, Outcome, Reloaded, State};
+use crate::extensions::report::{ExtensionReport, Origin, Outcome, Reloaded, State};
 use crate::store::paths::LatchkeyDirectory;
 
 pub(super) fn state_in_words(state: State) -> &'static str {
@@ -24,22 +24,28 @@ pub(super) fn origin_in_words(origin: Origin) -> &'static str {
     }
 }
 
-fn outcome_in_words(outcome: &Outcome) -> String {
-    match outcome {
-        Outcome::Added => "added".to_owned(),
-        Outcome::Replaced => "replaced".to_owned(),
-        Outcome::Removed => "removed".to_owned(),
-        Outcome::Disabled => "disabled".to_owned(),
-        Outcome::Unchanged => "unchanged".to_owned(),
-        Outcome::Refused(reason) => format!("refused: {reason}"),
-    }
-}
-
 /// What the gateways that run have made of a change.
 pub(super) struct Taken(Answers<Vec<Reloaded>>);
 
 impl Taken {
     pub(super) fn new(answers: Answers<Vec<Reloaded>>) -> Self {
+        Self(answers)
+    }
+
+    /// The same after a removal, where `left` is what the gateways have afterwards: what is not there is removed, also when a
+    /// gateway had noticed before it was told, and knew nothing of that name any more.
+    pub(super) fn of_removal(
+        mut answers: Answers<Vec<Reloaded>>,
+        left: &Answers<Vec<ExtensionReport>>,
+    ) -> Self {
+        for (gateway, reloaded) in &mut answers.given {
+            let left = left.given.iter().find(|(one, _)| one.pid == gateway.pid);
+            for one in reloaded {
+                if left.is_some_and(|(_, left)| left.iter().all(|left| left.name != one.name)) {
+                    one.outcome = Outcome::Removed;
+                }
+            }
+        }
         Self(answers)
     }
 
@@ -67,10 +73,16 @@ impl Taken {
                 false => String::new(),
             };
             for Reloaded { name, outcome } in reloaded {
-                let line = match outcome {
-                    Outcome::Refused(reason) => format!("{name}: refused{whose}: {reason}"),
-                    outcome => format!("{name}: {}{whose}", outcome_in_words(outcome)),
+                let (became, why) = match outcome {
+                    Outcome::Added => ("added", None),
+                    Outcome::Replaced => ("replaced", None),
+                    Outcome::Removed => ("removed", None),
+                    Outcome::Disabled => ("disabled", None),
+                    Outcome::Unchanged => ("unchanged", None),
+                    Outcome::Refused(why) => ("refused", Some(why)),
                 };
+                let why = why.map_or_else(String::new, |why| format!(": {why}"));
+                let line = format!("{name}: {became}{whose}{why}");
                 text.push_str(&printable(&line));
                 text.push('\n');
             }

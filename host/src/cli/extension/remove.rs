@@ -39,7 +39,8 @@ pub(super) fn run(
     let removed = extension
         .remove(arguments.keep_policy)
         .map_err(Failure::failed)?;
-    let taken = Taken::new(gateways::reload(directory, Some(name))?);
+    let answers = gateways::reload(directory, Some(name))?;
+    let taken = Taken::of_removal(answers, &gateways::list(directory)?);
     if options.is_json() {
         output::json_line(&json!({
             "name": name, "removed": removed, "gateways": taken.as_json(),

@@ -213,3 +213,11 @@ async fn nobody_answers_where_no_gateway_runs() {
     let asked = ask(&scene.directory, &Request::List {}).await.unwrap();
     assert!(asked.is_empty(), "{asked:?}");
 }
+
+#[tokio::test]
+async fn a_gateway_that_cannot_have_a_socket_goes_without() {
+    let root = tempfile::tempdir().unwrap();
+    let directory = LatchkeyDirectory::new(&root.path().join("missing")).unwrap();
+    let control = Control::start(&directory, Arc::new(Recorder::default())).await;
+    assert!(control.is_none());
+}
