@@ -72,6 +72,25 @@ pub(super) async fn abandoned() {
 struct Spaced;
 
 impl Formatter for Spaced {
+    /// As it is, but for the control characters that JSON allows and a terminal may obey.
+    fn write_string_fragment<W: ?Sized + Write>(
+        &mut self,
+        writer: &mut W,
+        fragment: &str,
+    ) -> io::Result<()> {
+        let mut rest = fragment;
+        while let Some(position) = rest.find(char::is_control) {
+            let (fine, special) = rest.split_at(position);
+            writer.write_all(fine.as_bytes())?;
+            let mut characters = special.chars();
+            if let Some(control) = characters.next() {
+                write!(writer, "\\u{:04x}", u32::from(control))?;
+            }
+            rest = characters.as_str();
+        }
+        writer.write_all(rest.as_bytes())
+    }
+
     fn begin_array_value<W: ?Sized + Write>(
         &mut self,
         writer: &mut W,
@@ -98,6 +117,15 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn no_control_character_is_printed_and_none_is_lost() {
+        let value = json!("a\u{7f}b\u{9b}31m\u{1b}é");
+        let text = String::from_utf8(render(&value).unwrap()).unwrap();
+        assert_eq!(text, r#""a\u007fb\u009b31m\u001bé""#);
+        let parsed: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(parsed, value);
+    }
 
     #[test]
     fn json_keeps_its_order_and_has_the_spaces_of_python() {
