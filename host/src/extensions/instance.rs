@@ -11,13 +11,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures::stream::{FuturesUnordered, StreamExt};
-use http::{HeaderName, HeaderValue, StatusCode};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use wasmtime::component::Accessor;
 use wasmtime_wasi_http::WasiHttpView;
 use wasmtime_wasi_http::p3::Request as GuestRequest;
 
+use super::answer_head::{self, Content, HeadError};
 use super::capabilities::Capabilities;
 use super::exchange::{Answer, Job, LimitedBody, ResponseBody, Severed};
 use super::state::{InProgress, InstanceState};
@@ -268,10 +268,15 @@ impl Service<'_> {
                     response.into_http(&mut access, transmitted)
                 })?;
                 // The guest goes on writing: the request stays in progress until the client has the whole body, or has left.
-                let response = response
+                let mut response = response
                     .map(|body| ResponseBody::streamed(body, Arc::clone(&self.severed), client));
-                let _ = answer.send(Answer::Response(response));
-                return Ok(());
+                match answer_head::check(&mut response, Content::Streamed) {
+                    Ok(()) => {
+                        let _ = answer.send(Answer::Response(response));
+                        return Ok(());
+                    }
+                    Err(error) => Err(error.to_string()),
+                }
             }
             Ok(Outcome::Buffered(buffered)) => {
                 whole_response(buffered.status, buffered.headers, buffered.body)
@@ -316,18 +321,9 @@ fn whole_response(
     status: u16,
     headers: Vec<(String, Vec<u8>)>,
     body: Vec<u8>,
-) -> Result<http::Response<ResponseBody>, http::Error> {
+) -> Result<http::Response<ResponseBody>, HeadError> {
     let mut response = http::Response::new(ResponseBody::from(Bytes::from(body)));
-    // An interim or invented status would break the client's framing.
-    *response.status_mut() = StatusCode::from_u16(if (200..600).contains(&status) {
-        status
-    } else {
-        0
-    })?;
-    for (name, value) in headers {
-        response
-            .headers_mut()
-            .append(HeaderName::try_from(name)?, HeaderValue::try_from(value)?);
-    }
+    (*response.status_mut(), *response.headers_mut()) = answer_head::parse(status, headers)?;
+    answer_head::check(&mut response, Content::Whole)?;
     Ok(response)
 }

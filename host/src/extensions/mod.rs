@@ -7,6 +7,7 @@
 //! component that is put there is loaded beside what serves, takes over in one step once it is ready, and what it replaces
 //! answers what it has begun.
 
+mod answer_head;
 mod bundled;
 mod capabilities;
 mod compile;

@@ -389,6 +389,11 @@ async fn run_for_ever(
             return;
         }
         tally.crash(&reason);
+        if signals.close.is_cancelled() {
+            // Nobody waits for anything any more.
+            tracing::error!(extension, "an instance crashed while it ended: {reason}");
+            return;
+        }
         match crashes.record(Instant::now()) {
             None => tracing::error!(extension, "an instance crashed and is replaced: {reason}"),
             Some(outage) => {

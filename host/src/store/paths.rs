@@ -20,9 +20,12 @@ const ENCRYPTION_KEY: &str = "encryption_key";
 const EXTENSIONS: &str = "extensions";
 const COMPILE_CACHE: &str = "compile_cache";
 
+/// Entries of the latchkey directory that only the gateway reads and writes: whoever had one could do what the gateway can.
+pub const OWN: [&str; 3] = [ENCRYPTION_KEY, EXTENSIONS, COMPILE_CACHE];
+
 /// Whether an entry of this name in the latchkey directory is the gateway's own, and nobody else may keep anything there.
 pub fn is_occupied(name: &str) -> bool {
-    [PLUGIN_DATA, ENCRYPTION_KEY, EXTENSIONS, COMPILE_CACHE].contains(&name)
+    name == PLUGIN_DATA || OWN.contains(&name)
 }
 
 /// The root of all state.

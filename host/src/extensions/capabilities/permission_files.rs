@@ -19,6 +19,7 @@ use crate::store::boundary::{Boundary, BoundaryError, RelativeBoundary};
 use crate::store::durable::StorageError;
 use crate::store::grants::By;
 use crate::store::ids::AgentId;
+use crate::store::paths;
 use crate::store::permissions_file::{self, Reading, ReplaceError, Version};
 use crate::store::stamp::Stamp;
 
@@ -60,6 +61,19 @@ impl PermissionFiles {
     }
 
     fn resolve(&self, path: &str, within: Within) -> Result<PathBuf, Error> {
+        let resolved = self.resolve_within(path, within)?;
+        // Below the boundary, and still no permissions file: whoever reads these is the gateway.
+        let is_own = paths::OWN.iter().any(|name| {
+            let own = self.latchkey_directory.resolve(name);
+            own.is_ok_and(|own| resolved.starts_with(own))
+        });
+        if is_own {
+            return Err(Error::Outside);
+        }
+        Ok(resolved)
+    }
+
+    fn resolve_within(&self, path: &str, within: Within) -> Result<PathBuf, Error> {
         let outside = |error: BoundaryError| match error {
             BoundaryError::Outside(_) => Error::Outside,
             BoundaryError::Storage(error) => Error::from(&error),

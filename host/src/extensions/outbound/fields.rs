@@ -22,7 +22,7 @@ fn is_of_the_connection(name: &HeaderName) -> bool {
 }
 
 /// Removes what belongs to the connection that the message came by, also what its `Connection` names.
-pub(super) fn remove_hop_by_hop(headers: &mut HeaderMap) {
+pub(in crate::extensions) fn remove_hop_by_hop(headers: &mut HeaderMap) {
     // Mostly there is nothing to remove: one look at each name costs less than one search for each of these.
     if !headers.keys().any(is_of_the_connection) {
         return;
@@ -48,7 +48,7 @@ fn remove_all(headers: &mut HeaderMap, unwanted: impl Fn(&HeaderName) -> bool) {
 ///
 /// # Errors
 /// When there are several, even if they agree, or it is no number.
-pub(super) fn content_length(headers: &HeaderMap) -> Result<Option<u64>, Ambiguous> {
+pub(in crate::extensions) fn content_length(headers: &HeaderMap) -> Result<Option<u64>, Ambiguous> {
     let mut values = headers.get_all(header::CONTENT_LENGTH).iter();
     let Some(value) = values.next() else {
         return Ok(None);
@@ -63,10 +63,10 @@ pub(super) fn content_length(headers: &HeaderMap) -> Result<Option<u64>, Ambiguo
 
 /// A message whose length two readers may see differently.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Ambiguous;
+pub(in crate::extensions) struct Ambiguous;
 
 /// Leaves in `Trailer` what may be sent there, and no `Trailer` without such a name.
-pub(super) fn sanitise_trailer(headers: &mut HeaderMap) {
+pub(in crate::extensions) fn sanitise_trailer(headers: &mut HeaderMap) {
     if !headers.contains_key(header::TRAILER) {
         return;
     }

@@ -11,7 +11,7 @@ mod address;
 mod body;
 mod connect;
 mod error;
-mod fields;
+pub(super) mod fields;
 mod link;
 mod origin;
 mod patience;

@@ -48,6 +48,16 @@ fn each_boundary_lets_its_own_paths_through_and_no_others() {
             None,
         ),
         ("x.json".to_owned(), Within::LatchkeyDirectory, None),
+        (
+            text(&directory.join("encryption_key")),
+            Within::LatchkeyDirectory,
+            None,
+        ),
+        (
+            text(&directory.join("extensions/x.toml")),
+            Within::LatchkeyDirectory,
+            None,
+        ),
     ] {
         assert_eq!(files.resolve(&path, within).ok(), expected, "{path}");
     }
