@@ -20,6 +20,7 @@ mod generation;
 pub mod installed;
 mod inspect;
 mod instance;
+mod keeping;
 mod manifest;
 mod outbound;
 pub mod output;

@@ -14,6 +14,7 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use super::capabilities::{Capabilities, Egress, StandardStream};
 use super::engine::TICK;
+use super::keeping::{self, Keeping};
 use crate::store::stamp::Stamp;
 
 /// How long a guest may run without returning to its event loop before it is ended.
@@ -75,7 +76,9 @@ impl InstanceState {
         capabilities: Capabilities,
         draining: CancellationToken,
     ) -> (Store<Self>, Turn) {
+        let keeping = Keeping::of(&capabilities.limits());
         let wasi = WasiCtx::builder()
+            .max_random_size(keeping::LONGEST_RANDOM)
             .stdout(StandardStream::new(Arc::clone(capabilities.output())))
             .stderr(StandardStream::new(Arc::clone(capabilities.output())))
             .build();
@@ -91,12 +94,13 @@ impl InstanceState {
                 sweep_above: FEWEST_SWEPT,
                 draining,
                 wasi,
-                http: WasiHttpCtx::new(),
+                http: keeping.http(),
                 egress,
-                table: ResourceTable::new(),
+                table: keeping.table(),
                 limits,
             },
         );
+        keeping.bound(&mut store);
         store.limiter(|state| &mut state.limits);
         let turn = Turn::default();
         let running = turn.clone();

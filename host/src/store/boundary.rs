@@ -12,6 +12,8 @@ use std::path::{Component, Path, PathBuf};
 use super::durable::StorageError;
 
 const LINK_LIMIT: usize = 40;
+/// The system takes none that is longer; every part of one costs a call.
+const LONGEST_PATH: usize = 4096;
 
 /// A directory that paths may not leave. It need not exist.
 #[derive(Clone, Debug)]
@@ -52,8 +54,8 @@ impl Boundary {
     /// The real path of `raw`, which is taken from the root when it is relative.
     pub fn resolve(&self, raw: &str) -> Result<PathBuf, BoundaryError> {
         let outside = || BoundaryError::Outside(self.root.clone());
-        // No file name has one; the system calls would refuse it with an error of another kind.
-        if raw.contains('\0') {
+        // No file has such a path; the system calls would refuse it with an error of another kind.
+        if raw.contains('\0') || raw.len() > LONGEST_PATH {
             return Err(outside());
         }
         let root = real_path(&self.root)

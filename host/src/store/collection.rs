@@ -2,37 +2,43 @@
 //!
 //! Documents are replaced or removed, never edited in place, so that a listing is valid while the directory has not changed
 //! and reads no file twice. Changes by another program show as ours do. What a call acknowledged is on disk.
+//!
+//! Number and size of the documents are bounded (`usage`), and no link is followed: a name leads to a file of this directory.
+
+mod usage;
 
 use std::collections::HashMap;
-use std::fs;
-use std::io;
+use std::fs::{self, OpenOptions};
+use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use rustix::fs::OFlags;
+use rustix::io::Errno;
+
+use self::usage::{Full, Usage};
 use super::durable::{self, StorageError};
 use super::stamp::Stamp;
 
 const SUFFIX: &str = ".json";
-/// What all documents of a collection may hold together. A listing is handed over whole, so whoever may add documents
-/// could otherwise make it too large for those who read it.
-const CAPACITY: u64 = 16 * 1024 * 1024;
-/// The size of a collection that has not been listed yet.
-const UNKNOWN: u64 = u64::MAX;
+/// The longest name, so that a file's, the suffix included, is none that a file system refuses.
+const LONGEST_NAME: usize = 250;
+/// What is read of the files of a collection, whoever has put them there.
+const READABLE: u64 = 4 * usage::MOST_BYTES;
 
 /// Why a document cannot be had or changed.
 #[derive(Debug, thiserror::Error)]
 pub enum CollectionError {
-    #[error("a document's name must match ^[A-Za-z0-9._-]+$ and be neither '.' nor '..'")]
+    #[error(
+        "a document's name must match ^[A-Za-z0-9_-][A-Za-z0-9._-]*$ and have at most {LONGEST_NAME} characters"
+    )]
     InvalidName,
     #[error("a document of that name exists")]
     Exists,
-    #[error(
-        "the documents in {} hold {} MiB together, which is all that they may: remove some first",
-        .0.display(),
-        CAPACITY / (1024 * 1024)
-    )]
-    Full(PathBuf),
+    #[error("no document can be added in {}: {full}", directory.display())]
+    Full { directory: PathBuf, full: Full },
     #[error(transparent)]
     Storage(#[from] StorageError),
 }
@@ -63,8 +69,8 @@ pub struct Collection {
     cache: Mutex<Option<Cached>>,
     // Two readers that both find the cache stale shall not both read the directory.
     reading: Mutex<()>,
-    /// Bytes in all documents, as far as is known: what others add or remove counts at the next listing.
-    size: AtomicU64,
+    /// What all documents come to, as far as is known: what others add or remove counts at the next listing.
+    usage: Mutex<Usage>,
 }
 
 impl Collection {
@@ -74,7 +80,7 @@ impl Collection {
             directory,
             cache: Mutex::new(None),
             reading: Mutex::new(()),
-            size: AtomicU64::new(UNKNOWN),
+            usage: Mutex::default(),
         }
     }
 
@@ -116,15 +122,20 @@ impl Collection {
             Err(error) => return Err(failed(error)),
         };
         names.sort_unstable();
-        let documents: Vec<_> = names
-            .iter()
-            .filter_map(|file_name| self.read(file_name, &known))
-            .collect();
-        let size = documents
-            .iter()
-            .map(|document| document.content.len() as u64)
-            .sum();
-        self.size.store(size, Ordering::Relaxed);
+        let (mut documents, mut bytes) = (Vec::new(), 0);
+        for file_name in &names {
+            if let Some(document) = self.read(file_name, &known) {
+                bytes += document.content.len() as u64;
+                documents.push(document);
+            }
+            if bytes > READABLE {
+                return Err(failed(io::Error::new(
+                    io::ErrorKind::FileTooLarge,
+                    format!("its documents hold more than {READABLE} bytes: remove some"),
+                )));
+            }
+        }
+        *self.usage() = Usage::of(documents.len(), bytes);
         let listing = match previous {
             Some(previous) if is_equal(&previous.documents, &documents) => {
                 // The stamps may have settled since.
@@ -153,7 +164,7 @@ impl Collection {
         match known.get(name) {
             Some(&document) if document.stamp.is_same(&stamp) => Some(document.clone()),
             _ => {
-                let content = fs::read(&path).ok()?.into();
+                let content = read_document(&path).ok()??.into();
                 Some(Document {
                     name: name.to_owned(),
                     content,
@@ -169,18 +180,7 @@ impl Collection {
     /// An invalid name, or a file that cannot be read.
     pub fn get(&self, name: &str) -> Result<Option<Vec<u8>>, CollectionError> {
         let path = self.path(name)?;
-        match fs::symlink_metadata(&path) {
-            // Opening a pipe would wait for its writer.
-            Ok(metadata) if !metadata.is_file() => return Ok(None),
-            Ok(_) => {}
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(source) => return Err(StorageError::new("read", &path, source).into()),
-        }
-        match fs::read(&path) {
-            Ok(content) => Ok(Some(content)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(source) => Err(StorageError::new("read", &path, source).into()),
-        }
+        read_document(&path).map_err(|source| StorageError::new("read", &path, source).into())
     }
 
     /// Adds a document, durably.
@@ -189,45 +189,34 @@ impl Collection {
     /// An invalid name, one that is taken, a collection that is full, or a failed write, after which nothing is there.
     pub fn put_new(&self, name: &str, content: &[u8]) -> Result<(), CollectionError> {
         let path = self.path(name)?;
+        // It would be there and in no listing: what another program hides is not ours to list.
+        if name.starts_with('.') {
+            return Err(CollectionError::InvalidName);
+        }
         durable::create_dir_all(&self.directory)?;
         let length = content.len() as u64;
-        if !self.reserve(length) {
+        if self.usage().reserve(length).is_err() {
             // Others may have made room.
             self.list()?;
-            if !self.reserve(length) {
-                return Err(CollectionError::Full(self.directory.clone()));
-            }
+            self.usage()
+                .reserve(length)
+                .map_err(|full| CollectionError::Full {
+                    directory: self.directory.clone(),
+                    full,
+                })?;
         }
-        match durable::create_new(&path, content, durable::PRIVATE_FILE) {
-            Ok(true) => Ok(()),
-            Ok(false) => {
-                self.release(length);
-                Err(CollectionError::Exists)
-            }
-            Err(error) => {
-                self.release(length);
-                Err(error.into())
-            }
+        let created = durable::create_new(&path, content, durable::PRIVATE_FILE);
+        if !matches!(created, Ok(true)) {
+            self.usage().release(length);
+        }
+        match created? {
+            true => Ok(()),
+            false => Err(CollectionError::Exists),
         }
     }
 
-    /// Takes room for a document before it is written, so that many writers at once do not overfill the collection.
-    fn reserve(&self, length: u64) -> bool {
-        let with_it = |size: u64| {
-            let size = size.checked_add(length)?;
-            (size <= CAPACITY).then_some(size)
-        };
-        self.size
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, with_it)
-            .is_ok()
-    }
-
-    fn release(&self, length: u64) {
-        let without_it = |size: u64| (size != UNKNOWN).then(|| size.saturating_sub(length));
-        // An unknown size stays unknown.
-        let _ = self
-            .size
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, without_it);
+    fn usage(&self) -> MutexGuard<'_, Usage> {
+        self.usage.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Removes a document, durably. False when there is none of that name.
@@ -239,7 +228,7 @@ impl Collection {
         let length = fs::symlink_metadata(&path).map_or(0, |metadata| metadata.len());
         let removed = durable::remove(&path)?;
         if removed {
-            self.release(length);
+            self.usage().release(length);
         }
         Ok(removed)
     }
@@ -247,7 +236,8 @@ impl Collection {
     fn path(&self, name: &str) -> Result<PathBuf, CollectionError> {
         let is_allowed =
             |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
-        if name.is_empty() || name == "." || name == ".." || !name.bytes().all(is_allowed) {
+        let is_possible = (1..=LONGEST_NAME).contains(&name.len());
+        if !is_possible || name == "." || name == ".." || !name.bytes().all(is_allowed) {
             return Err(CollectionError::InvalidName);
         }
         Ok(self.directory.join(format!("{name}{SUFFIX}")))
@@ -257,6 +247,45 @@ impl Collection {
     pub fn directory(&self) -> &Path {
         &self.directory
     }
+}
+
+/// The content of a regular file; none when there is none of that name, or something else. Follows no link.
+fn read_document(path: &Path) -> io::Result<Option<Vec<u8>>> {
+    // Opening a pipe would wait for its writer.
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    let mut options = OpenOptions::new();
+    let opened = options
+        .read(true)
+        .custom_flags(flags.bits().cast_signed())
+        .open(path);
+    let file = match opened {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) if is_link_or_socket(&error) => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let metadata = file.metadata()?;
+    if !metadata.is_file() {
+        return Ok(None);
+    }
+    let too_large = || {
+        let text = format!("it is larger than {READABLE} bytes");
+        io::Error::new(io::ErrorKind::FileTooLarge, text)
+    };
+    if metadata.len() > READABLE {
+        return Err(too_large());
+    }
+    let mut content = Vec::new();
+    file.take(READABLE + 1).read_to_end(&mut content)?;
+    if content.len() as u64 > READABLE {
+        return Err(too_large());
+    }
+    Ok(Some(content))
+}
+
+fn is_link_or_socket(error: &io::Error) -> bool {
+    let number = Errno::from_io_error(error);
+    number.is_some_and(|number| [Errno::LOOP, Errno::NXIO].contains(&number))
 }
 
 /// The entry's name if it is a document: a regular file, not hidden (temporary files are), with the suffix.
@@ -277,120 +306,4 @@ fn next_version() -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::os::unix::fs::{PermissionsExt, symlink};
-
-    use super::*;
-
-    fn names(collection: &Collection) -> Vec<String> {
-        collection
-            .list()
-            .unwrap()
-            .documents
-            .iter()
-            .map(|document| document.name.clone())
-            .collect()
-    }
-
-    #[test]
-    fn documents_are_listed_by_file_name_and_nothing_else_is() {
-        let root = tempfile::tempdir().unwrap();
-        let collection = Collection::new(root.path().join("a/b"));
-        assert_eq!(names(&collection), [""; 0], "an absent directory is empty");
-        for name in ["b", "a", "a-1"] {
-            collection.put_new(name, b"{}").unwrap();
-        }
-        let directory = collection.directory();
-        fs::write(directory.join("foreign.txt"), "x").unwrap();
-        fs::write(directory.join(".hidden.json"), "x").unwrap();
-        fs::create_dir(directory.join("directory.json")).unwrap();
-        symlink(directory.join("a.json"), directory.join("link.json")).unwrap();
-        assert_eq!(names(&collection), ["a-1", "a", "b"]);
-    }
-
-    #[test]
-    fn changes_of_this_and_other_programs_show_at_once() {
-        let root = tempfile::tempdir().unwrap();
-        let collection = Collection::new(root.path().to_owned());
-        for round in 0..50 {
-            collection
-                .put_new("ours", round.to_string().as_bytes())
-                .unwrap();
-            assert_eq!(names(&collection), ["ours"]);
-            fs::write(root.path().join("theirs.json"), "1").unwrap();
-            assert_eq!(names(&collection), ["ours", "theirs"]);
-            let content = collection
-                .list()
-                .unwrap()
-                .documents
-                .first()
-                .unwrap()
-                .content
-                .to_vec();
-            assert_eq!(content, round.to_string().as_bytes());
-            assert!(collection.delete("ours").unwrap());
-            fs::remove_file(root.path().join("theirs.json")).unwrap();
-            assert_eq!(names(&collection), [""; 0]);
-        }
-    }
-
-    #[test]
-    fn a_name_is_taken_once() {
-        let root = tempfile::tempdir().unwrap();
-        let collection = Collection::new(root.path().to_owned());
-        collection.put_new("x", b"first").unwrap();
-        assert!(matches!(
-            collection.put_new("x", b"second"),
-            Err(CollectionError::Exists)
-        ));
-        assert_eq!(collection.get("x").unwrap().unwrap(), b"first");
-        let mode = fs::metadata(root.path().join("x.json"))
-            .unwrap()
-            .permissions()
-            .mode();
-        assert_eq!(mode & 0o777, 0o600);
-        assert!(!collection.delete("y").unwrap());
-        assert_eq!(collection.get("y").unwrap(), None);
-    }
-
-    #[test]
-    fn a_full_collection_takes_no_more_until_something_is_removed() {
-        let root = tempfile::tempdir().unwrap();
-        let collection = Collection::new(root.path().to_owned());
-        let half = vec![b' '; usize::try_from(CAPACITY / 2).unwrap()];
-        collection.put_new("a", &half).unwrap();
-        collection.put_new("b", &half).unwrap();
-        let error = collection.put_new("c", b"{}").unwrap_err();
-        assert!(matches!(error, CollectionError::Full(_)), "{error}");
-        assert!(collection.delete("a").unwrap());
-        collection.put_new("c", &half).unwrap();
-        fs::remove_file(root.path().join("b.json")).unwrap();
-        collection
-            .put_new("d", &half)
-            .expect("another program has made room");
-    }
-
-    #[test]
-    fn a_name_never_leaves_the_directory() {
-        let collection = Collection::new(PathBuf::from("/nowhere"));
-        for name in ["", ".", "..", "a/b", "../a", "a\0", "é", "a b"] {
-            assert!(
-                matches!(collection.get(name), Err(CollectionError::InvalidName)),
-                "{name:?}"
-            );
-        }
-    }
-
-    #[test]
-    fn a_file_in_the_directory_s_place_is_named() {
-        let root = tempfile::tempdir().unwrap();
-        let path = root.path().join("v2");
-        fs::write(&path, "").unwrap();
-        let error = Collection::new(path.clone())
-            .list()
-            .map(|_| ())
-            .unwrap_err()
-            .to_string();
-        assert!(error.contains(&*path.to_string_lossy()), "{error}");
-    }
-}
+mod tests;

@@ -17,8 +17,9 @@ use super::durable::{self, PRIVATE_FILE, StorageError};
 use super::grants::{By, Note, Origins};
 use super::lock::DirectoryLock;
 
-/// Far above any file that a person could mean; keeps a mistake from filling the memory.
-const SIZE_LIMIT: u64 = 16 * 1024 * 1024;
+/// The largest file, in bytes. Far above any that a person could mean; keeps a mistake from filling the memory.
+pub const LARGEST: usize = 16 * 1024 * 1024;
+const SIZE_LIMIT: u64 = LARGEST as u64;
 const LINK_LIMIT: usize = 40;
 
 /// A state of a permissions file's content.

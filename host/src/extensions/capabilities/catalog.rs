@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use wasmtime::component::{Accessor, HasSelf};
 
-use super::on_blocking_thread;
 use crate::extensions::state::InstanceState;
 use crate::extensions::v0_1::{catalog, types};
 use crate::permissions::catalog::validate;
@@ -91,22 +90,25 @@ impl catalog::HostWithStore<InstanceState> for HasSelf<InstanceState> {
         accessor: &Accessor<InstanceState, Self>,
         known: Option<u64>,
     ) -> wasmtime::Result<Result<Option<types::Document>, String>> {
-        let services = accessor.with(|mut access| {
+        let granted = accessor.with(|mut access| {
             let capabilities = &access.get().capabilities;
             if capabilities.grants.catalog {
-                return Some(Arc::clone(&capabilities.services));
+                return Some((
+                    Arc::clone(&capabilities.services),
+                    Arc::clone(&capabilities.disk),
+                ));
             }
             capabilities.refused("catalog", "read");
             None
         });
-        let Some(services) = services else {
+        let Some((services, disk)) = granted else {
             return Ok(Err(
                 "the service catalog is not granted to this extension".to_owned()
             ));
         };
         let reading = match services.catalog.cached() {
             Some(reading) => reading,
-            None => on_blocking_thread(move || services.catalog.read()).await?,
+            None => disk.run(0, move || services.catalog.read()).await?,
         };
         Ok(reading.content.map(|content| {
             (known != Some(reading.version)).then(|| types::Document {

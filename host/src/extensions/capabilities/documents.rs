@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use wasmtime::component::{Accessor, HasSelf};
 
-use super::on_blocking_thread;
+use super::disk::Disk;
 use crate::extensions::state::InstanceState;
 use crate::extensions::v0_1::documents;
 use crate::store::collection::{Collection, CollectionError, Listing};
@@ -36,19 +36,43 @@ impl Collections {
     }
 }
 
-/// The collection, if it is granted.
+/// A collection that is granted.
+struct Granted {
+    collection: Arc<Collection>,
+    disk: Arc<Disk>,
+}
+
 fn granted(
     accessor: &Accessor<InstanceState, HasSelf<InstanceState>>,
     collection: &str,
-) -> Result<Arc<Collection>, documents::Error> {
+) -> Result<Granted, documents::Error> {
     accessor.with(|mut access| {
         let capabilities = &access.get().capabilities;
         if !capabilities.grants.collections.contains(collection) {
             capabilities.refused("documents", collection);
             return Err(documents::Error::NotGranted);
         }
-        Ok(capabilities.services.collections.open(collection))
+        Ok(Granted {
+            collection: capabilities.services.collections.open(collection),
+            disk: Arc::clone(&capabilities.disk),
+        })
     })
+}
+
+/// Has `work`, which holds `bytes` of the guest's, done with the collection, if it is granted.
+async fn with_granted<T: Send + 'static>(
+    accessor: &Accessor<InstanceState, HasSelf<InstanceState>>,
+    collection: &str,
+    bytes: usize,
+    work: impl FnOnce(&Collection) -> Result<T, CollectionError> + Send + 'static,
+) -> wasmtime::Result<Result<T, documents::Error>> {
+    match granted(accessor, collection) {
+        Ok(Granted { collection, disk }) => {
+            let done = disk.run(bytes, move || work(&collection)).await?;
+            Ok(done.map_err(Into::into))
+        }
+        Err(refused) => Ok(Err(refused)),
+    }
 }
 
 impl From<CollectionError> for documents::Error {
@@ -56,7 +80,7 @@ impl From<CollectionError> for documents::Error {
         match error {
             CollectionError::InvalidName => Self::InvalidName,
             CollectionError::Exists => Self::Exists,
-            full @ CollectionError::Full(_) => Self::Storage(full.to_string()),
+            full @ CollectionError::Full { .. } => Self::Storage(full.to_string()),
             CollectionError::Storage(error) => Self::Storage(error.to_string()),
         }
     }
@@ -84,13 +108,13 @@ impl documents::HostWithStore<InstanceState> for HasSelf<InstanceState> {
         collection: String,
         known: Option<u64>,
     ) -> wasmtime::Result<Result<Option<documents::Listing>, documents::Error>> {
-        let collection = match granted(accessor, &collection) {
-            Ok(collection) => collection,
+        let Granted { collection, disk } = match granted(accessor, &collection) {
+            Ok(granted) => granted,
             Err(refused) => return Ok(Err(refused)),
         };
         let listing = match collection.cached() {
             Some(listing) => Ok(listing),
-            None => on_blocking_thread(move || collection.list()).await?,
+            None => disk.run(0, move || collection.list()).await?,
         };
         Ok(listing
             .map(|listing| unless_known(&listing, known))
@@ -102,12 +126,8 @@ impl documents::HostWithStore<InstanceState> for HasSelf<InstanceState> {
         collection: String,
         name: String,
     ) -> wasmtime::Result<Result<Option<Vec<u8>>, documents::Error>> {
-        match granted(accessor, &collection) {
-            Ok(collection) => Ok(on_blocking_thread(move || collection.get(&name))
-                .await?
-                .map_err(Into::into)),
-            Err(refused) => Ok(Err(refused)),
-        }
+        let work = move |collection: &Collection| collection.get(&name);
+        with_granted(accessor, &collection, 0, work).await
     }
 
     async fn put_new(
@@ -116,14 +136,9 @@ impl documents::HostWithStore<InstanceState> for HasSelf<InstanceState> {
         name: String,
         content: Vec<u8>,
     ) -> wasmtime::Result<Result<(), documents::Error>> {
-        match granted(accessor, &collection) {
-            Ok(collection) => Ok(
-                on_blocking_thread(move || collection.put_new(&name, &content))
-                    .await?
-                    .map_err(Into::into),
-            ),
-            Err(refused) => Ok(Err(refused)),
-        }
+        let length = content.len();
+        let work = move |collection: &Collection| collection.put_new(&name, &content);
+        with_granted(accessor, &collection, length, work).await
     }
 
     async fn delete(
@@ -131,11 +146,7 @@ impl documents::HostWithStore<InstanceState> for HasSelf<InstanceState> {
         collection: String,
         name: String,
     ) -> wasmtime::Result<Result<bool, documents::Error>> {
-        match granted(accessor, &collection) {
-            Ok(collection) => Ok(on_blocking_thread(move || collection.delete(&name))
-                .await?
-                .map_err(Into::into)),
-            Err(refused) => Ok(Err(refused)),
-        }
+        let work = move |collection: &Collection| collection.delete(&name);
+        with_granted(accessor, &collection, 0, work).await
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! A granted bearer token is added here, to requests for its own origin and no other: the guest never has it, and it does not
 //! come back in a header. Redirects are the guest's to follow, through the same gate. What concerns one connection alone, and
-//! what concerns the gateway alone, passes in neither direction.
+//! what concerns the gateway alone, passes in neither direction. An extension has only so many requests in progress.
 
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
@@ -133,6 +133,21 @@ impl WasiHttpHooks for Egress {
             capabilities.refused("outbound HTTP", &wanted);
             return Box::new(std::future::ready(Err(Error::HttpRequestDenied)));
         };
+        // Held until the response has been read, or is not wanted any more.
+        let place = match &capabilities.outbound_places {
+            None => None,
+            Some(places) => match Arc::clone(places).try_acquire_owned() {
+                Ok(place) => Some(place),
+                Err(_) => {
+                    let text = format!(
+                        "it has {} requests to other servers in progress, as many as its policy's `concurrency` lets it: one more is refused",
+                        capabilities.grants.concurrency
+                    );
+                    capabilities.output().remark(Level::WARN, &text);
+                    return Box::new(std::future::ready(Err(Error::ConnectionLimitReached)));
+                }
+            },
+        };
         let setting = grant.bearer_setting.as_deref();
         let bearer = match setting.map_or(Ok(None), |name| Bearer::in_setting(name, &self.bearer)) {
             Ok(bearer) => bearer,
@@ -179,23 +194,21 @@ impl WasiHttpHooks for Egress {
                 capabilities.output().remark(level, &text);
                 error_code(error)
             })?;
-            let response = match bearer {
-                None => response.map(|body| body.map_err(error_code).boxed_unsync()),
-                Some(bearer) => {
-                    bearer.remove_from(response.headers_mut(), capabilities.output());
-                    response.map(|body| {
-                        let without_bearer = move |mut frame: Frame<_>| {
-                            if let Some(trailers) = frame.trailers_mut() {
-                                bearer.remove_from(trailers, capabilities.output());
-                            }
-                            frame
-                        };
-                        body.map_frame(without_bearer)
-                            .map_err(error_code)
-                            .boxed_unsync()
-                    })
-                }
-            };
+            if let Some(bearer) = &bearer {
+                bearer.remove_from(response.headers_mut(), capabilities.output());
+            }
+            let response = response.map(|body| {
+                let without_bearer = move |mut frame: Frame<_>| {
+                    let _until_the_end = &place;
+                    if let (Some(bearer), Some(trailers)) = (&bearer, frame.trailers_mut()) {
+                        bearer.remove_from(trailers, capabilities.output());
+                    }
+                    frame
+                };
+                body.map_frame(without_bearer)
+                    .map_err(error_code)
+                    .boxed_unsync()
+            });
             let done: Transmission = Box::new(std::future::ready(Ok(())));
             Ok((response, done))
         })

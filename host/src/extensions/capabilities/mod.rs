@@ -5,6 +5,7 @@
 
 mod catalog;
 mod client;
+mod disk;
 mod documents;
 mod egress;
 mod events;
@@ -16,7 +17,10 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use tokio::sync::Semaphore;
+
 pub(super) use self::catalog::CatalogFile;
+use self::disk::Disk;
 pub(super) use self::documents::Collections;
 pub(super) use self::egress::Egress;
 pub(super) use self::events::Bus;
@@ -24,7 +28,7 @@ pub(super) use self::log::StandardStream;
 pub(super) use self::permission_files::PermissionFiles;
 use super::outbound;
 use super::output::{OutputLog, Outputs};
-use super::policy::Grants;
+use super::policy::{Grants, Limits};
 use crate::permissions::Engine;
 use crate::store::boundary::RelativeBoundary;
 
@@ -71,6 +75,9 @@ pub(super) struct Capabilities {
     services: Arc<Services>,
     output: Arc<OutputLog>,
     participant: Arc<events::Participant>,
+    disk: Arc<Disk>,
+    /// For each request to another server; without, there may be any number.
+    outbound_places: Option<Arc<Semaphore>>,
 }
 
 impl Capabilities {
@@ -79,6 +86,11 @@ impl Capabilities {
         let events_per_second = NonZeroU32::new(grants.events_per_second);
         Self {
             extension: extension.into(),
+            disk: Arc::new(Disk::new(grants.disk_calls)),
+            outbound_places: grants
+                .limits()
+                .concurrency
+                .map(|places| Arc::new(Semaphore::new(places.min(Semaphore::MAX_PERMITS)))),
             grants: Arc::new(grants),
             participant: Arc::new(events::Participant::new(
                 Arc::clone(&output),
@@ -91,6 +103,11 @@ impl Capabilities {
 
     pub(super) fn extension_name(&self) -> &str {
         &self.extension
+    }
+
+    /// How much of everything the extension may use.
+    pub(super) fn limits(&self) -> Limits {
+        self.grants.limits()
     }
 
     /// The limit of an instance's linear memory.
@@ -106,13 +123,4 @@ impl Capabilities {
     fn refused(&self, capability: &str, wanted: &str) {
         self.output.refused(capability, wanted);
     }
-}
-
-/// Runs what waits for the disk where nothing else waits for it.
-async fn on_blocking_thread<T: Send + 'static>(
-    work: impl FnOnce() -> T + Send + 'static,
-) -> wasmtime::Result<T> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .map_err(|error| wasmtime::format_err!("the host's own task failed: {error}"))
 }

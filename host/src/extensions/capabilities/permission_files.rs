@@ -10,11 +10,12 @@ use std::sync::Arc;
 use quick_cache::sync::Cache;
 use wasmtime::component::{Accessor, HasSelf};
 
-use super::on_blocking_thread;
+use super::Services;
+use super::disk::Disk;
 use crate::extensions::policy::FilesAccess;
 use crate::extensions::state::{InstanceState, RequestId};
 use crate::extensions::v0_1::permission_files::{self, Boundary as Within, Error, Failure};
-use crate::permissions::Engine;
+use crate::permissions::{Engine, check_edit};
 use crate::store::boundary::{Boundary, BoundaryError, RelativeBoundary};
 use crate::store::durable::StorageError;
 use crate::store::grants::By;
@@ -162,11 +163,17 @@ fn unless_known(
     })
 }
 
-/// The services, if the extension may go as far as `wanted`.
+/// What an extension that may go far enough works with.
+struct Granted {
+    services: Arc<Services>,
+    disk: Arc<Disk>,
+}
+
+/// If the extension may go as far as `wanted`.
 fn granted(
     accessor: &Accessor<InstanceState, HasSelf<InstanceState>>,
     wanted: FilesAccess,
-) -> Result<Arc<super::Services>, Error> {
+) -> Result<Granted, Error> {
     accessor.with(|mut access| {
         let capabilities = &access.get().capabilities;
         if capabilities.grants.permission_files < wanted {
@@ -180,7 +187,10 @@ fn granted(
             );
             return Err(Error::NotGranted);
         }
-        Ok(Arc::clone(&capabilities.services))
+        Ok(Granted {
+            services: Arc::clone(&capabilities.services),
+            disk: Arc::clone(&capabilities.disk),
+        })
     })
 }
 
@@ -205,6 +215,15 @@ fn is_id(text: &str) -> bool {
     (1..=LONGEST_ID).contains(&text.len()) && text.bytes().all(is_part)
 }
 
+/// It could be written, and not be read any more.
+fn too_large(content: &[u8]) -> String {
+    format!(
+        "the content has {} bytes, and a permissions file at most {}",
+        content.len(),
+        permissions_file::LARGEST
+    )
+}
+
 impl permission_files::Host for InstanceState {}
 
 impl permission_files::HostWithStore<InstanceState> for HasSelf<InstanceState> {
@@ -213,8 +232,8 @@ impl permission_files::HostWithStore<InstanceState> for HasSelf<InstanceState> {
         request_id: String,
         known: Option<u64>,
     ) -> Outcome<Option<permission_files::PermissionsFile>> {
-        let services = match granted(accessor, FilesAccess::Read) {
-            Ok(services) => services,
+        let Granted { services, disk } = match granted(accessor, FilesAccess::Read) {
+            Ok(granted) => granted,
             Err(refused) => return Ok(Err(refused)),
         };
         let applied = accessor.with(|mut access| {
@@ -232,7 +251,8 @@ impl permission_files::HostWithStore<InstanceState> for HasSelf<InstanceState> {
         let applied = match services.permission_files.cached(&path, &stamp) {
             Some(applied) => Ok(applied),
             None => {
-                on_blocking_thread(move || services.permission_files.read_applied(path)).await?
+                disk.run(0, move || services.permission_files.read_applied(path))
+                    .await?
             }
         };
         Ok(applied.map(|applied| unless_known(&applied.reading, known)))
@@ -245,8 +265,8 @@ impl permission_files::HostWithStore<InstanceState> for HasSelf<InstanceState> {
         known: Option<u64>,
     ) -> Outcome<Option<permission_files::PermissionsFile>> {
         match granted(accessor, FilesAccess::Read) {
-            Ok(services) => {
-                on_blocking_thread(move || {
+            Ok(Granted { services, disk }) => {
+                disk.run(0, move || {
                     let path = services.permission_files.resolve(&path, within)?;
                     read_existing(&path).map(|reading| unless_known(&reading, known))
                 })
@@ -263,8 +283,11 @@ impl permission_files::HostWithStore<InstanceState> for HasSelf<InstanceState> {
         content: Vec<u8>,
     ) -> wasmtime::Result<Result<(), String>> {
         match granted(accessor, FilesAccess::Read) {
-            Ok(services) => {
-                on_blocking_thread(move || {
+            Ok(Granted { services, disk }) => {
+                disk.run(content.len(), move || {
+                    if content.len() > permissions_file::LARGEST {
+                        return Err(too_large(&content));
+                    }
                     let files = &services.permission_files;
                     files.resolve(&path, within).map_err(|_| {
                         format!("the path {path} is outside of what extensions may reach")
@@ -292,14 +315,36 @@ impl permission_files::HostWithStore<InstanceState> for HasSelf<InstanceState> {
         cause: Option<permission_files::Cause>,
     ) -> Outcome<u64> {
         match granted(accessor, FilesAccess::Edit) {
-            Ok(services) => {
-                let by = accessor.with(|mut access| {
-                    let extension = access.get().capabilities.extension_name().to_owned();
-                    edited_by(extension, cause)
+            Ok(Granted { services, disk }) => {
+                let (by, capabilities) = accessor.with(|mut access| {
+                    let capabilities = access.get().capabilities.clone();
+                    let extension = capabilities.extension_name().to_owned();
+                    (edited_by(extension, cause), capabilities)
                 });
-                on_blocking_thread(move || {
+                disk.run(content.len(), move || {
                     let path = services.permission_files.resolve(&path, within)?;
+                    if content.len() > permissions_file::LARGEST {
+                        return Err(Error::Storage(Failure {
+                            path: path.to_string_lossy().into_owned(),
+                            detail: too_large(&content),
+                        }));
+                    }
                     let base = base.map(Version);
+                    let before =
+                        permissions_file::read(&path).map_err(|error| Error::from(&error))?;
+                    // What is at another version is a conflict, whatever it is.
+                    if before.as_ref().map(|reading| reading.version) == base {
+                        let before = before.as_ref().map(|reading| &*reading.content);
+                        check_edit(before, &content).map_err(|refused| {
+                            let path = path.to_string_lossy().into_owned();
+                            capabilities
+                                .refused("permission-files", &format!("edit of {path}: {refused}"));
+                            Error::Storage(Failure {
+                                path,
+                                detail: refused.to_string(),
+                            })
+                        })?;
+                    }
                     let version = permissions_file::replace(&path, &content, base, &by)?;
                     Ok(version.0)
                 })

@@ -82,8 +82,8 @@ impl Quota {
 
     /// Counts what could not be written for another reason.
     pub(super) fn omit(&mut self, lines: u32, bytes: usize) {
-        self.omitted.lines += u64::from(lines);
-        self.omitted.bytes += bytes as u64;
+        self.omitted.lines = self.omitted.lines.saturating_add(u64::from(lines));
+        self.omitted.bytes = self.omitted.bytes.saturating_add(bytes as u64);
     }
 
     /// What was left out since this was asked last, if anything was.
