@@ -42,9 +42,8 @@ pub(super) fn run(
         Some(name) => extension(name, directory, options),
         None => {
             let path = environment.expand(&arguments.subject)?;
-            let inspection = file::look_into(&path, directory)?.map_err(|error| {
-                Failure::failed(printable(&format!("{}: {error}", path.display())))
-            })?;
+            let inspection = file::look_into(&path, directory)?
+                .map_err(|error| file::not_inspected(&path, &error))?;
             if options.is_json() {
                 output::json_line(&json!({"gateways": [], "file": inspection}))
             } else {
@@ -103,10 +102,7 @@ fn standing(
     match file::look_into(&one.component, directory)? {
         Ok(inspection) => Ok(Some(inspection)),
         Err(_) if !answers.given.is_empty() => Ok(None),
-        Err(error) => Err(Failure::failed(printable(&format!(
-            "{}: {error}",
-            one.component.display()
-        )))),
+        Err(error) => Err(file::not_inspected(&one.component, &error)),
     }
 }
 

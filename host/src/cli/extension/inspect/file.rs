@@ -23,6 +23,15 @@ pub(super) fn look_into(
     Ok(runtime.block_on(inspect(path, directory, Some(compiler))))
 }
 
+/// Why the component at `path` cannot be looked into.
+pub(super) fn not_inspected(path: &Path, error: &InspectError) -> Failure {
+    let (path, error) = (path.display().to_string(), error.to_string());
+    Failure::failed(printable(&match error.contains(&path) {
+        true => error,
+        false => format!("{path}: {error}"),
+    }))
+}
+
 /// For people; ends with a line end.
 pub(super) fn text(inspection: &Inspection) -> String {
     let mut text = format!(
