@@ -11,6 +11,7 @@ pub mod cases;
 pub mod catalog;
 mod config;
 mod decision;
+mod edit;
 mod error;
 pub mod explain;
 mod hooks;
@@ -35,6 +36,7 @@ use crate::store::stamp::Stamp;
 
 pub use builtin::BuiltinSchemas;
 pub use decision::{DecidingRule, Decision, Verdict};
+pub use edit::{EditError, check_edit};
 pub use error::CheckError;
 pub use request::{GATEWAY_ORIGIN, Request};
 pub use schema::{Fault, Mismatch};
