@@ -76,7 +76,6 @@ impl Loader {
                 grants.clone(),
                 Arc::clone(&self.services),
             ),
-            body_limit: grants.body_limit(),
         };
         let routes = &loaded.manifest.routes;
         let kinds = RouteKinds {

@@ -1,28 +1,32 @@
 //! One long-lived component instance.
 //!
 //! Owns its store; runs many requests at once through component-model async; accepts the next one only when the store's
-//! event loop has gone idle. A trap ends it and every request in it. Never shared between tasks.
+//! event loop has gone idle. A trap ends it and every request in it. Whatever the guest does, it ends within the times that are
+//! given here and in its policy. Never shared between tasks.
 
-use std::pin::{Pin, pin};
+mod handle;
+mod watch;
+
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
-use bytes::Bytes;
 use futures::stream::{FuturesUnordered, StreamExt};
 use tokio::sync::oneshot;
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use wasmtime::component::Accessor;
-use wasmtime_wasi_http::WasiHttpView;
-use wasmtime_wasi_http::p3::Request as GuestRequest;
 
-use super::answer_head::{self, Content, HeadError};
+pub(super) use self::watch::Overdue;
+use self::watch::{Times, Watch};
 use super::capabilities::Capabilities;
-use super::exchange::{Answer, Job, LimitedBody, ResponseBody, Severed};
-use super::state::{InProgress, InstanceState};
-use super::workers::Queue;
-use super::worlds::{Context, Guest, GuestInstance, Outcome};
+use super::exchange::Job;
+use super::policy::Limits;
+use super::state::InstanceState;
+use super::workers::{Queue, Tally};
+use super::worlds::{Guest, GuestInstance};
 
 /// How long an instance may take for its `start`.
 const START_DEADLINE: Duration = Duration::from_secs(10);
@@ -34,7 +38,11 @@ const STOP_DEADLINE: Duration = Duration::from_secs(5);
 pub(super) enum Exit {
     /// As told: its requests are answered and `stop` has run.
     Stopped,
-    /// `start` refused; the text is the guest's.
+    /// It was told to end and did not: what it still did is cut off.
+    CutOff,
+    /// It did not get on with what it had; another one was started when that was seen.
+    Retired,
+    /// `start` refused, or took too long; the text may be the guest's.
     NotStarted(String),
     /// A trap, the watchdog or the memory limit.
     Trapped(wasmtime::Error),
@@ -45,7 +53,6 @@ pub(super) enum Exit {
 pub(super) struct Blueprint {
     pub(super) component: Guest,
     pub(super) capabilities: Capabilities,
-    pub(super) body_limit: Option<u64>,
 }
 
 /// What an instance is told from outside.
@@ -57,6 +64,15 @@ pub(super) struct Signals {
     pub(super) close: CancellationToken,
     /// As `close`, within [`STOP_DEADLINE`].
     pub(super) stop: CancellationToken,
+}
+
+/// How an instance and whoever keeps it running speak with each other.
+pub(super) struct Line {
+    pub(super) signals: Signals,
+    pub(super) queue: Queue,
+    pub(super) tally: Arc<Tally>,
+    /// Cancelled when it does not take what waits for it.
+    pub(super) stuck: CancellationToken,
 }
 
 /// Lets the next request in only after the event loop has gone idle: without it, finished requests' leftovers pile up
@@ -74,46 +90,75 @@ impl Gate {
         !self.0.swap(true, Ordering::Relaxed)
     }
 
-    /// Pending while closed. Whoever opens the gate polls again, so no waker is kept.
-    async fn pass(&self) {
-        std::future::poll_fn(|_| {
-            if self.0.load(Ordering::Relaxed) {
-                Poll::Ready(())
-            } else {
-                Poll::Pending
-            }
-        })
-        .await;
+    /// Whoever opens the gate polls again, so no waker is kept.
+    fn is_open(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
     }
 }
 
-/// Runs an instance until it is told to stop or fails. `started` is told once `start` has succeeded.
+/// Runs an instance until it is told to stop or fails. `started` is told once `start` has succeeded; `retire`, when it is to take
+/// no more requests though it has not ended.
 pub(super) async fn run(
-    blueprint: &Blueprint,
-    queue: &Queue,
-    signals: &Signals,
-    started: impl FnOnce(),
+    blueprint: Blueprint,
+    line: Line,
+    started: oneshot::Sender<()>,
+    retire: oneshot::Sender<Overdue>,
 ) -> Exit {
-    let engine = blueprint.component.engine();
+    let limits = blueprint.capabilities.limits();
+    let watch = Watch::new(limits.request_timeout, Times::default());
+    let exit = {
+        let mut serving = pin!(serve(&blueprint, &line, limits, &watch, started));
+        // Polled only when it has something to say.
+        let mut watching =
+            FuturesUnordered::from_iter([watch.run(&line.signals, &line.stuck, retire)]);
+        tokio::select! {
+            biased;
+            exit = &mut serving => exit,
+            Some(exit) = watching.next() => {
+                // Before what serves is dropped.
+                watch.tether.sever();
+                exit
+            }
+        }
+    };
+    if matches!(exit, Exit::CutOff) {
+        tracing::warn!(
+            extension = blueprint.capabilities.extension_name(),
+            "an instance did not end within {STOP_DEADLINE:?}; what it still did is cut off"
+        );
+    }
+    exit
+}
+
+/// Makes an instance and has it serve.
+async fn serve(
+    blueprint: &Blueprint,
+    line: &Line,
+    limits: Limits,
+    watch: &Watch,
+    started: oneshot::Sender<()>,
+) -> Exit {
     let (mut store, turn) = InstanceState::store(
-        engine,
+        blueprint.component.engine(),
         blueprint.capabilities.clone(),
-        signals.end_streams.clone(),
+        line.signals.end_streams.clone(),
     );
+    store.data_mut().count_memory(Arc::clone(&line.tally));
     let instance = match blueprint.component.instantiate(&mut store).await {
         Ok(instance) => instance,
         Err(error) => return Exit::Trapped(error),
     };
     let service = Service {
         instance: &instance,
-        blueprint,
-        signals,
+        capabilities: &blueprint.capabilities,
+        limits,
+        line,
+        watch,
         gate: Gate::default(),
-        severed: Severed::default(),
     };
     let ended = {
         let serve = store.run_concurrent(async |accessor| {
-            let mut serve = pin!(service.serve(accessor, queue, started));
+            let mut serve = pin!(service.serve(accessor, started));
             std::future::poll_fn(|context| {
                 turn.restart();
                 serve.as_mut().poll(context)
@@ -131,72 +176,53 @@ pub(super) async fn run(
         })
         .await
     };
-    // One that stopped in order has ended its own streams, and has no part in those that it passed on.
-    if !matches!(ended, Ok(Ok(Exit::Stopped))) {
-        service.sever();
-    }
     match ended {
-        Ok(Ok(exit)) => exit,
-        Ok(Err(error)) | Err(error) => Exit::Trapped(error),
+        // It has ended its own streams, and has no part in those that it passed on.
+        Ok(Ok(exit @ Exit::Stopped)) => exit,
+        Ok(Ok(exit)) => {
+            watch.tether.sever();
+            exit
+        }
+        Ok(Err(error)) | Err(error) => {
+            watch.tether.sever();
+            Exit::Trapped(error)
+        }
     }
 }
 
 /// What serving takes, apart from the store.
 struct Service<'a> {
     instance: &'a GuestInstance,
-    blueprint: &'a Blueprint,
-    signals: &'a Signals,
+    capabilities: &'a Capabilities,
+    limits: Limits,
+    line: &'a Line,
+    watch: &'a Watch,
     gate: Gate,
-    severed: Severed,
 }
 
 impl Service<'_> {
-    /// To be called before the store and the channels of its streams are dropped, or a cut body would look complete.
-    fn sever(&self) {
-        self.severed.store(true, Ordering::SeqCst);
-    }
-
     async fn serve(
         &self,
         accessor: &Accessor<InstanceState>,
-        queue: &Queue,
-        started: impl FnOnce(),
+        started: oneshot::Sender<()>,
     ) -> wasmtime::Result<Exit> {
-        match tokio::time::timeout(START_DEADLINE, self.instance.start(accessor)).await {
-            Ok(outcome) => {
-                if let Err(reason) = outcome? {
-                    return Ok(Exit::NotStarted(reason));
-                }
-            }
-            Err(_) => {
-                return Ok(Exit::NotStarted(format!(
-                    "it took longer than {START_DEADLINE:?}"
-                )));
-            }
+        if let Err(reason) = self.instance.start(accessor).await? {
+            return Ok(Exit::NotStarted(reason));
         }
-        started();
+        self.watch.started();
+        let _up = self.line.tally.instance();
+        // Nobody listens when the worker ends, too.
+        let _ = started.send(());
         let mut in_progress = FuturesUnordered::new();
-        let mut open = true;
-        let mut closed = false;
-        let mut closing = pin!(self.signals.close.cancelled());
-        let mut overdue = pin!(async {
-            self.signals.stop.cancelled().await;
-            tokio::time::sleep(STOP_DEADLINE).await;
-        });
+        let (mut open, mut closed) = (true, false);
+        let mut closing = pin!(self.line.signals.close.cancelled());
         while open || !in_progress.is_empty() {
             tokio::select! {
                 biased;
+                // Only so that the queue is looked at again.
                 () = &mut closing, if !closed => closed = true,
-                () = &mut overdue => {
-                    self.sever();
-                    tracing::warn!(
-                        extension = self.blueprint.capabilities.extension_name(),
-                        "did not answer all requests within {STOP_DEADLINE:?}; they are cut off"
-                    );
-                    return Ok(Exit::Stopped);
-                }
                 Some(handled) = in_progress.next(), if !in_progress.is_empty() => handled?,
-                job = async { self.gate.pass().await; queue.next().await }, if open => match job {
+                job = self.next_job(), if open => match job {
                     Some(job) => {
                         self.gate.close();
                         in_progress.push(self.handle(accessor, job));
@@ -205,125 +231,28 @@ impl Service<'_> {
                 },
             }
         }
-        let finish = async {
-            std::future::poll_fn(|context| accessor.poll_no_interesting_tasks(context)).await;
-            self.instance.stop(accessor).await
-        };
         tokio::select! {
-            stopped = finish => stopped?,
-            () = overdue => {
-                self.sever();
-                tracing::warn!(
-                    extension = self.blueprint.capabilities.extension_name(),
-                    "did not stop within {STOP_DEADLINE:?}; what it still did is cut off"
-                );
-            }
+            () = std::future::poll_fn(|context| accessor.poll_no_interesting_tasks(context)) => {}
+            // Tasks that nobody waits for are not waited for either.
+            () = async {
+                self.watch.tether.all_closed().await;
+                sleep(STOP_DEADLINE).await;
+            } => {}
         }
+        self.watch.stopping();
+        self.instance.stop(accessor).await?;
         Ok(Exit::Stopped)
     }
 
-    /// Answers one request. An error is a trap: it ends the instance.
-    async fn handle(&self, accessor: &Accessor<InstanceState>, job: Job) -> wasmtime::Result<()> {
-        let Job {
-            request,
-            mut answer,
-            client,
-        } = job;
-        let id = request.id;
-        let context = Context {
-            permissions_config: request.permissions_config.to_string_lossy().into_owned(),
-            request_id: format!("{id:016x}"),
-        };
-        let in_progress = InProgress {
-            permissions_config: request.permissions_config,
-            permissions_stamp: request.permissions_stamp,
-            gone: client.gone.clone(),
-            deadline: None,
-        };
-        let body_limited = request
-            .request
-            .map(|body| LimitedBody::new(body, self.blueprint.body_limit));
-        let (guest_request, transmitted) = accessor.with(|mut access| {
-            let state = access.get();
-            state.admit(id, in_progress);
-            let http = state.http();
-            let (request, transmitted) = GuestRequest::from_http(http.hooks, body_limited);
-            let transmitted: Transmitted = Box::pin(transmitted);
-            wasmtime::Result::<_>::Ok((http.table.push(request)?, transmitted))
-        })?;
-        let mut handling = pin!(self.instance.handle(accessor, guest_request, context));
-        let outcome = tokio::select! {
-            biased;
-            outcome = &mut handling => outcome?,
-            () = answer.closed() => {
-                // What the guest has sent for this client is abandoned.
-                client.gone.cancel();
-                handling.await?
+    /// What is to be answered next; none when there will be nothing.
+    async fn next_job(&self) -> Option<Job> {
+        std::future::poll_fn(|context| {
+            if self.gate.is_open() && !self.watch.is_retired() {
+                self.line.queue.poll_next(context)
+            } else {
+                Poll::Pending
             }
-        };
-        let response = match outcome {
-            Ok(Outcome::Handled(response)) => {
-                let response = accessor.with(|mut access| {
-                    let response = access.get().http().table.delete(response)?;
-                    response.into_http(&mut access, transmitted)
-                })?;
-                // The guest goes on writing: the request stays in progress until the client has the whole body, or has left.
-                let mut response = response
-                    .map(|body| ResponseBody::streamed(body, Arc::clone(&self.severed), client));
-                match answer_head::check(&mut response, Content::Streamed) {
-                    Ok(()) => {
-                        let _ = answer.send(Answer::Response(response));
-                        return Ok(());
-                    }
-                    Err(error) => Err(error.to_string()),
-                }
-            }
-            Ok(Outcome::Buffered(buffered)) => {
-                whole_response(buffered.status, buffered.headers, buffered.body)
-                    .map_err(|error| error.to_string())
-            }
-            Ok(Outcome::Declined) => {
-                finish(accessor, id, answer, Answer::Declined);
-                return Ok(());
-            }
-            Err(code) => Err(format!("{code:?}")),
-        };
-        let outcome = response.map_or_else(
-            |error| {
-                tracing::error!(
-                    extension = self.blueprint.capabilities.extension_name(),
-                    request = format_args!("{id:016x}"),
-                    "the extension failed to answer: {error}"
-                );
-                Answer::Failed
-            },
-            Answer::Response,
-        );
-        finish(accessor, id, answer, outcome);
-        Ok(())
+        })
+        .await
     }
-}
-
-type Transmitted = Pin<Box<dyn Future<Output = Result<(), wasmtime_wasi_http::Error>> + Send>>;
-
-fn finish(
-    accessor: &Accessor<InstanceState>,
-    id: u64,
-    answer: oneshot::Sender<Answer>,
-    outcome: Answer,
-) {
-    accessor.with(|mut access| access.get().requests.remove(&id));
-    // Nobody may be waiting any more.
-    let _ = answer.send(outcome);
-}
-
-fn whole_response(
-    status: u16,
-    headers: Vec<(String, Vec<u8>)>,
-    body: Vec<u8>,
-) -> Result<http::Response<ResponseBody>, HeadError> {
-    let mut response = http::Response::new(ResponseBody::from(Bytes::from(body)));
-    (*response.status_mut(), *response.headers_mut()) = answer_head::parse(status, headers)?;
-    answer_head::check(&mut response, Content::Whole)?;
-    Ok(response)
 }

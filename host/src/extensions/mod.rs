@@ -27,6 +27,7 @@ pub mod output;
 mod policy;
 mod reload;
 pub mod report;
+mod resources;
 mod routes;
 mod state;
 mod threads;

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-pub(super) use self::limits::Limits;
+pub(super) use self::limits::{Limits, limit, report_reached};
 pub(super) use self::upstreams::{Server, UpstreamGrant, WebOrigin};
 use super::worlds::{Manifest, PermissionFilesAccess};
 use crate::store::durable::{self, StorageError};

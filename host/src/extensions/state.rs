@@ -4,21 +4,22 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use wasmtime::component::ResourceTable;
-use wasmtime::{Engine, Store, StoreLimits, StoreLimitsBuilder, UpdateDeadline};
+use wasmtime::{Engine, Store, UpdateDeadline};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use super::capabilities::{Capabilities, Egress, StandardStream};
 use super::engine::TICK;
 use super::keeping::{self, Keeping};
+use super::policy;
+use super::resources::Resources;
+use super::workers::Tally;
 use crate::store::stamp::Stamp;
-
-/// How long a guest may run without returning to its event loop before it is ended.
-const LONGEST_TURN: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// Fewer entries of requests that have ended are not worth looking for.
 const FEWEST_SWEPT: usize = 64;
@@ -48,9 +49,9 @@ impl Turn {
         self.0.store(0, Ordering::Relaxed);
     }
 
-    fn tick(&self) -> bool {
-        u128::from(self.0.fetch_add(1, Ordering::Relaxed)) * TICK.as_millis()
-            < LONGEST_TURN.as_millis()
+    /// False when it has been running for longer than `longest`.
+    fn tick(&self, longest: Duration) -> bool {
+        TICK * self.0.fetch_add(1, Ordering::Relaxed) < longest
     }
 }
 
@@ -66,7 +67,7 @@ pub(super) struct InstanceState {
     http: WasiHttpCtx,
     pub(super) egress: Egress,
     table: ResourceTable,
-    limits: StoreLimits,
+    resources: Resources,
 }
 
 impl InstanceState {
@@ -82,9 +83,8 @@ impl InstanceState {
             .stdout(StandardStream::new(Arc::clone(capabilities.output())))
             .stderr(StandardStream::new(Arc::clone(capabilities.output())))
             .build();
-        let limits = StoreLimitsBuilder::new()
-            .memory_size(capabilities.memory_bytes())
-            .build();
+        let watchdog = capabilities.limits().watchdog;
+        let resources = Resources::new(&capabilities.limits(), Arc::clone(capabilities.output()));
         let egress = Egress::new(capabilities.clone());
         let mut store = Store::new(
             engine,
@@ -97,22 +97,23 @@ impl InstanceState {
                 http: keeping.http(),
                 egress,
                 table: keeping.table(),
-                limits,
+                resources,
             },
         );
         keeping.bound(&mut store);
-        store.limiter(|state| &mut state.limits);
+        store.limiter(|state| &mut state.resources);
         let turn = Turn::default();
         let running = turn.clone();
         store.set_epoch_deadline(1);
         // Yielding alone would leave a spinning guest stuck for ever; trapping by wall time would kill idle instances.
         store.epoch_deadline_callback(move |_| {
-            if running.tick() {
+            if running.tick(watchdog) {
                 Ok(UpdateDeadline::Yield(1))
             } else {
                 Err(wasmtime::format_err!(
-                    "it ran for {} ms without returning to its event loop",
-                    LONGEST_TURN.as_millis()
+                    "it ran for {} ms without returning to its event loop: {}",
+                    watchdog.as_millis(),
+                    policy::limit("watchdog_ms", watchdog.as_millis())
                 ))
             }
         });
@@ -121,6 +122,11 @@ impl InstanceState {
 }
 
 impl InstanceState {
+    /// Has the instance's memory counted among its extension's, for as long as it has any.
+    pub(super) fn count_memory(&mut self, tally: Arc<Tally>) {
+        self.resources.count(tally);
+    }
+
     /// Notes that a request is in progress.
     pub(super) fn admit(&mut self, id: RequestId, request: InProgress) {
         if self.requests.len() > self.sweep_above {

@@ -110,11 +110,6 @@ impl Capabilities {
         self.grants.limits()
     }
 
-    /// The limit of an instance's linear memory.
-    pub(super) fn memory_bytes(&self) -> usize {
-        self.grants.memory_mib.saturating_mul(1024 * 1024)
-    }
-
     /// Where to say what there is to say of the extension.
     pub(super) fn output(&self) -> &Arc<OutputLog> {
         &self.output

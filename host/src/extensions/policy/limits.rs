@@ -4,11 +4,14 @@
 
 use std::fmt::Display;
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::de::{Deserialize, Deserializer, Error};
+use tracing::Level;
 
 use super::Grants;
+use crate::extensions::output::OutputLog;
 use crate::extensions::report;
 
 const MEMORY_MIB: usize = 64;
@@ -115,6 +118,21 @@ impl Default for Grants {
             disk_calls: DISK_CALLS,
         }
     }
+}
+
+/// Says that a limit has been reached, and where it stands.
+pub(in crate::extensions) fn report_reached(
+    output: &Arc<OutputLog>,
+    what: &str,
+    key: &str,
+    value: impl Display,
+) {
+    output.remark(Level::WARN, &format!("{what}: {}", limit(key, value)));
+}
+
+/// Names a limit, for whoever could change it.
+pub(in crate::extensions) fn limit(key: &str, value: impl Display) -> String {
+    format!("the limit is `{key} = {value}`, which its policy may change")
 }
 
 fn milliseconds(duration: Duration) -> u64 {

@@ -24,11 +24,11 @@ impl Queue {
     }
 
     /// The next request; none once the queue is closed and empty. Who waits is not woken by [`Queue::close`].
-    fn poll_next(&self, context: &mut Context<'_>) -> Poll<Option<Job>> {
+    pub(in crate::extensions) fn poll_next(&self, context: &mut Context<'_>) -> Poll<Option<Job>> {
         self.lock().poll_recv(context)
     }
 
-    pub(in crate::extensions) async fn next(&self) -> Option<Job> {
+    pub(super) async fn next(&self) -> Option<Job> {
         std::future::poll_fn(|context| self.poll_next(context)).await
     }
 

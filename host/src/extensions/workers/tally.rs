@@ -87,7 +87,7 @@ impl Tally {
         self.memory_bytes.fetch_sub(bytes, Ordering::Relaxed);
     }
 
-    pub(super) fn activity(&self) -> Activity {
+    pub(in crate::extensions) fn activity(&self) -> Activity {
         let rare = self.rare();
         Activity {
             instances: self.instances.load(Ordering::Relaxed),
