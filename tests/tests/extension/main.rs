@@ -8,6 +8,8 @@
     reason = "tests fail by panicking"
 )]
 
+#[cfg(target_os = "linux")]
+mod crashing;
 mod inspecting;
 mod listing;
 mod logs;

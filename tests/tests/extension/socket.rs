@@ -52,6 +52,17 @@ async fn it_is_for_its_user_alone_and_goes_with_the_gateway() {
 }
 
 #[tokio::test]
+async fn a_gateway_that_was_started_without_the_option_is_reached_by_naming_its_directory() {
+    let gateway = Gateway::in_home(Home::new()).by_environment().start().await;
+    let listing = json(gateway.home(), ["list"]);
+    assert_eq!(
+        listing["gateways"][0]["pid"],
+        gateway.process().id(),
+        "{listing}"
+    );
+}
+
+#[tokio::test]
 async fn one_that_a_crash_left_behind_is_nobody_and_is_swept() {
     let home = gateway().await.kill().await;
     let left = only_socket(&home);
