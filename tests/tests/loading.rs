@@ -130,6 +130,24 @@ async fn what_has_been_compiled_once_costs_no_process_again() {
 }
 
 #[tokio::test]
+async fn what_was_beyond_the_limits_is_not_tried_again_at_every_start() {
+    let named = |gateway: &Gateway| gateway.process().stderr().contains("more than 1024 MiB");
+    let home = Home::new();
+    home.install_bytes("rival", &much_memory(), RIVAL);
+    let gateway = Gateway::in_home(home).start().await;
+    eventually_within(LONGEST, "it is named", async || named(&gateway)).await;
+    let (_, home) = gateway.terminate().await;
+    // Each process has a directory of its own there for as long as it runs.
+    let rooms = cache(&home).join("unfinished");
+    let before = fs::metadata(&rooms).unwrap().modified().unwrap();
+
+    let gateway = Gateway::in_home(home).start().await;
+    eventually("it is named again", async || named(&gateway)).await;
+    let after = fs::metadata(&rooms).unwrap().modified().unwrap();
+    assert_eq!(before, after, "a process has compiled");
+}
+
+#[tokio::test]
 async fn code_that_is_gone_is_compiled_again_and_code_that_is_broken_is_not_run() {
     let gateway = Gateway::in_home(new_home()).start().await;
     let (_, mut home) = gateway.terminate().await;

@@ -2,7 +2,8 @@
 //! `unfinished/` each compiling process has a directory of its own.
 //!
 //! wasmtime names code by a digest that only itself can compute, after it has the engine and the component; the index lets the
-//! gateway know beforehand whether it will find the code. Whoever can write here can run code as the gateway.
+//! gateway know beforehand whether it will find the code. It also says what was beyond the limits, so that a gateway which is
+//! started again does not spend its first minutes on that. Whoever can write here can run code as the gateway.
 
 use std::fs;
 use std::hash::{Hash, Hasher};
@@ -13,6 +14,7 @@ use std::time::{Duration, SystemTime};
 use sha2::{Digest, Sha256};
 use wasmtime::{Cache, CacheConfig, Engine};
 
+use super::{CompileError, MEMORY_MIB, PROCESSOR_TIME};
 use crate::extensions::component::hexadecimal;
 use crate::store::durable::{self, PRIVATE_FILE, StorageError};
 
@@ -26,12 +28,28 @@ const LONGEST_ENTRY: u64 = 4096;
 /// Nothing compiles for so long.
 const ABANDONED: Duration = Duration::from_secs(3600);
 
+/// For how long it is known that a component is beyond the limits; the machine may have been busy.
+const REMEMBERED: Duration = Duration::from_secs(3600);
+
+/// An entry of what is beyond a limit; no path begins so.
+const TOO_LONG: &str = "!too-long";
+const TOO_MUCH: &str = "!too-much";
+
 /// One cache; several gateways may share it.
 #[derive(Debug)]
 pub(in crate::extensions) struct CodeCache {
     directory: PathBuf,
     /// Stands in the name of each entry.
     engine: String,
+}
+
+/// What the index says of a component, for this engine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Entry {
+    /// Its code stood in this file.
+    Code(PathBuf),
+    TooLong,
+    TooMuch,
 }
 
 /// A directory for one compiling process, removed when dropped.
@@ -73,6 +91,7 @@ impl CodeCache {
     pub(in crate::extensions) fn of_engine(self, engine: &Engine) -> Self {
         let mut hasher = Fingerprint(Sha256::new());
         engine.precompile_compatibility_hash().hash(&mut hasher);
+        (PROCESSOR_TIME, MEMORY_MIB).hash(&mut hasher);
         let mut engine = hexadecimal(&hasher.0.finalize());
         engine.truncate(16);
         Self { engine, ..self }
@@ -90,24 +109,48 @@ impl CodeCache {
         self.directory.join("unfinished")
     }
 
-    fn entry(&self, sha256: &str) -> PathBuf {
+    fn entry_of(&self, sha256: &str) -> PathBuf {
         self.index().join(format!("{sha256}-{}", self.engine))
     }
 
-    /// Whether the code of the component stands there, for this engine.
-    pub(super) fn holds(&self, sha256: &str) -> bool {
-        self.code_of(&self.entry(sha256))
-            .is_some_and(|code| code.is_file())
+    /// What is known of the component, if that is of any use: code that is not there any more is not.
+    pub(super) fn look_up(&self, sha256: &str) -> Option<Entry> {
+        let path = self.entry_of(sha256);
+        let entry = self.read(&path)?;
+        let is_of_use = match &entry {
+            Entry::Code(code) => code.is_file(),
+            Entry::TooLong | Entry::TooMuch => {
+                age(path.metadata()).is_some_and(|age| age < REMEMBERED)
+            }
+        };
+        is_of_use.then_some(entry)
     }
 
-    /// The file that an entry of the index names, there or not.
-    fn code_of(&self, entry: &Path) -> Option<PathBuf> {
+    fn read(&self, entry: &Path) -> Option<Entry> {
         let (content, _) = durable::read(entry, LONGEST_ENTRY).ok().flatten()?;
-        let relative = PathBuf::from(String::from_utf8(content).ok()?);
-        let is_inside = relative
-            .components()
-            .all(|component| matches!(component, Component::Normal(_)));
-        is_inside.then(|| self.code().join(relative))
+        let text = String::from_utf8(content).ok()?;
+        Some(match text.as_str() {
+            TOO_LONG => Entry::TooLong,
+            TOO_MUCH => Entry::TooMuch,
+            relative => {
+                let relative = Path::new(relative);
+                let is_inside = relative
+                    .components()
+                    .all(|component| matches!(component, Component::Normal(_)));
+                Entry::Code(is_inside.then(|| self.code().join(relative))?)
+            }
+        })
+    }
+
+    /// Notes that the component is beyond the limits, if it is.
+    pub(super) fn refuse(&self, sha256: &str, error: &CompileError) -> Result<(), StorageError> {
+        let entry = match error {
+            // By the clock, it may have been the machine.
+            CompileError::TooLong(PROCESSOR_TIME) => TOO_LONG,
+            CompileError::TooMuch(_) => TOO_MUCH,
+            _ => return Ok(()),
+        };
+        durable::write(&self.entry_of(sha256), entry.as_bytes(), PRIVATE_FILE)
     }
 
     /// Where a process can leave code.
@@ -132,7 +175,7 @@ impl CodeCache {
         fs::rename(room.path().join(&relative), &code)
             .map_err(|error| StorageError::new("write", &code, error))?;
         let name = relative.as_os_str().as_encoded_bytes();
-        durable::write(&self.entry(sha256), name, PRIVATE_FILE)?;
+        durable::write(&self.entry_of(sha256), name, PRIVATE_FILE)?;
         self.prune()
             .map_err(|error| StorageError::new("clear", &self.directory, error))
     }
@@ -147,7 +190,10 @@ impl CodeCache {
         entries.sort_by(|one, other| other.cmp(one));
         let mut bytes = 0;
         for (number, (_, entry)) in entries.iter().enumerate() {
-            let code = self.code_of(entry);
+            let code = match self.read(entry) {
+                Some(Entry::Code(code)) => Some(code),
+                _ => None,
+            };
             let length = code.as_ref().and_then(|code| code.metadata().ok());
             bytes += length.map_or(0, |length| length.len());
             if number < MOST_COMPONENTS && bytes <= MOST_BYTES {
@@ -164,19 +210,26 @@ impl CodeCache {
     }
 
     fn sweep(&self) {
-        let now = SystemTime::now();
         for room in fs::read_dir(self.unfinished())
             .into_iter()
             .flatten()
             .flatten()
         {
-            let modified = room.metadata().and_then(|metadata| metadata.modified());
-            let age = modified.map(|modified| now.duration_since(modified).unwrap_or_default());
-            if age.is_ok_and(|age| age > ABANDONED) {
+            if age(room.metadata()).is_some_and(|age| age > ABANDONED) {
                 let _ = fs::remove_dir_all(room.path());
             }
         }
     }
+}
+
+/// How long ago a file was written; no time at all for one from the future.
+fn age(metadata: io::Result<fs::Metadata>) -> Option<Duration> {
+    let modified = metadata.and_then(|metadata| metadata.modified()).ok()?;
+    Some(
+        SystemTime::now()
+            .duration_since(modified)
+            .unwrap_or_default(),
+    )
 }
 
 /// wasmtime's cache in `directory`.
@@ -230,3 +283,6 @@ impl Hasher for Fingerprint {
         0
     }
 }
+
+#[cfg(test)]
+mod tests;

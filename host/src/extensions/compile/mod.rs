@@ -19,6 +19,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
 
 pub(super) use self::cache::CodeCache;
+use self::cache::Entry;
 pub use self::process::CompilerProgram;
 use self::process::Task;
 pub use self::subcommand::{Request as CompileRequest, compile};
@@ -27,8 +28,8 @@ use crate::store::durable::StorageError;
 
 /// Processor time; what a person writes by hand or a tool makes of one takes a second or two.
 const PROCESSOR_TIME: Duration = Duration::from_secs(30);
-/// With little priority on a busy machine, those seconds come slowly.
-const CLOCK_TIME: Duration = Duration::from_secs(120);
+/// With little priority on a busy machine, those seconds come slowly. Less than a supervisor waits for its gateway.
+const CLOCK_TIME: Duration = Duration::from_secs(90);
 const MEMORY_MIB: u64 = 1024;
 
 /// Why there is no code of a component.
@@ -85,8 +86,11 @@ impl Compiler {
             );
             return Ok(());
         };
-        if self.is_cached(sha256).await {
-            return Ok(());
+        match self.look_up(sha256).await {
+            Some(Entry::Code(_)) => return Ok(()),
+            Some(Entry::TooLong) => return Err(CompileError::TooLong(PROCESSOR_TIME)),
+            Some(Entry::TooMuch) => return Err(CompileError::TooMuch(MEMORY_MIB)),
+            None => {}
         }
         let _turn = match origin {
             // Nothing closes it.
@@ -134,20 +138,27 @@ impl Compiler {
             code: room.as_ref().map(|room| room.path().to_owned()),
             has_priority: origin == Origin::Bundled,
         };
-        task.run(program).await?;
-        if let (Some(cache), Some(room)) = (self.cache.clone(), room) {
-            let sha256 = sha256.to_owned();
-            // The code is known to be compiled within the limits: without it there, the gateway does it again.
-            let kept = off_the_path(move || cache.keep(&room, &sha256));
-            kept.await.unwrap_or_else(|error| not_cached(&error));
-        }
-        Ok(())
+        let compiled = task.run(program).await;
+        let Some(cache) = self.cache.clone() else {
+            return compiled;
+        };
+        let sha256 = sha256.to_owned();
+        off_the_path(move || {
+            let noted = match (&compiled, room) {
+                // It is known to be compiled within the limits: without the code there, the gateway does it again.
+                (Ok(()), Some(room)) => cache.keep(&room, &sha256),
+                (Ok(()), None) => Ok(()),
+                (Err(error), _) => cache.refuse(&sha256, error),
+            };
+            noted.unwrap_or_else(|error| not_cached(&error));
+            compiled
+        })
+        .await
     }
 
-    async fn is_cached(&self, sha256: &str) -> bool {
-        let (cache, sha256) = (self.cache.clone(), sha256.to_owned());
-        let holds = move || Ok(cache.is_some_and(|cache| cache.holds(&sha256)));
-        off_the_path(holds).await.unwrap_or(false)
+    async fn look_up(&self, sha256: &str) -> Option<Entry> {
+        let (cache, sha256) = (self.cache.clone()?, sha256.to_owned());
+        off_the_path(move || cache.look_up(&sha256)).await
     }
 }
 
@@ -155,9 +166,7 @@ fn not_cached(error: &StorageError) {
     tracing::warn!("the compiled component is not cached: {error}");
 }
 
-async fn off_the_path<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, StorageError> + Send + 'static,
-) -> Result<T, StorageError> {
+async fn off_the_path<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     match tokio::task::spawn_blocking(work).await {
         Ok(done) => done,
         Err(error) => std::panic::resume_unwind(error.into_panic()),

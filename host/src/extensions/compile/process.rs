@@ -150,10 +150,7 @@ mod tests {
             assert!(too_much.contains("more than 1024 MiB"), "{too_much}");
         }
         let invalid = ended(1, 0, "Error: bad magic\n\n  at\u{1b}[31m offset 0\n");
-        assert!(
-            invalid.ends_with(": bad magic at offset 0"),
-            "{invalid:?}"
-        );
+        assert!(invalid.ends_with(": bad magic at offset 0"), "{invalid:?}");
         let crashed = ended(0, Signal::SEGV.as_raw(), "");
         assert!(
             crashed.contains("broke down") && crashed.contains("11"),
