@@ -23,7 +23,11 @@ use super::worlds::{Guest, Manifest, World, WorldError};
 use crate::store::durable::{self, StorageError};
 
 /// Far above any extension, in bytes: what brings an interpreter of its own has ten to twenty million.
-const LARGEST: u64 = 64 * 1024 * 1024;
+pub(super) const LARGEST: u64 = 64 * 1024 * 1024;
+
+/// What every WebAssembly file begins with, and what follows in one that is no component.
+const MAGIC: &[u8] = b"\0asm";
+const CORE_MODULE: [u8; 4] = [1, 0, 0, 0];
 
 /// What a manifest holds at most while it is taken over, in bytes; what it may say is far less.
 const LARGEST_MANIFEST: usize = 1024 * 1024;
@@ -51,6 +55,12 @@ pub enum ComponentError {
     Unreadable(#[from] StorageError),
     #[error("it is larger than {} MiB, the most that a component may be", LARGEST / 1024 / 1024)]
     TooLarge,
+    #[error("it is no WebAssembly component: it does not begin as one does")]
+    NotWebAssembly,
+    #[error(
+        "it is no WebAssembly component but a core module: build it for the target wasm32-wasip2, or make a component of it with `wasm-tools component new`"
+    )]
+    CoreModule,
     #[error(transparent)]
     Compile(#[from] CompileError),
     #[error(transparent)]
@@ -108,6 +118,11 @@ impl ComponentFile {
             }
             Err(error) => return Err(error.into()),
         };
+        match bytes.strip_prefix(MAGIC) {
+            None => return Err(ComponentError::NotWebAssembly),
+            Some(rest) if rest.starts_with(&CORE_MODULE) => return Err(ComponentError::CoreModule),
+            Some(_) => {}
+        }
         Ok(Self {
             sha256: sha256(&bytes),
             bytes: bytes.into(),
@@ -300,4 +315,53 @@ pub(super) async fn describe(
         .map_err(|error| unhad(&error.root_cause().to_string()))?;
     manifest::check(&manifest)?;
     Ok(manifest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(content: &[u8]) -> Result<ComponentFile, ComponentError> {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("x.wasm");
+        std::fs::write(&path, content).unwrap();
+        ComponentFile::read(&path)
+    }
+
+    #[test]
+    fn a_file_is_told_apart_by_its_beginning() {
+        let component = read(b"\0asm\x0d\0\x01\0").unwrap();
+        assert_eq!(component.bytes.len(), 8);
+        assert!(component.sha256.starts_with("24eaf343"));
+        for (content, words) in [
+            (&b""[..], "does not begin"),
+            (b"(component)", "does not begin"),
+            (b"\0asm\x01\0\0\0", "core module"),
+        ] {
+            let Err(error) = read(content) else {
+                panic!("{content:?} is read");
+            };
+            assert!(error.to_string().contains(words), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_larger_than_any_component_is_not_read() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("x.wasm");
+        let file = std::fs::File::create(&path).unwrap();
+        file.set_len(LARGEST + 1).unwrap();
+        let Err(error) = ComponentFile::read(&path) else {
+            panic!("it is read");
+        };
+        assert!(error.to_string().contains("64 MiB"), "{error}");
+    }
+
+    #[test]
+    fn a_reason_is_one_line_of_some_length_that_no_terminal_obeys() {
+        let reason = one_line(&format!("no\n\tgood\u{1b}[2J {}", "x".repeat(10_000)));
+        assert!(reason.starts_with("no good x"), "{reason}");
+        assert!(reason.len() < 2 * LONGEST_REASON, "{}", reason.len());
+        assert!(!reason.contains(char::is_control), "{reason:?}");
+    }
 }
