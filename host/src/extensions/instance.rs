@@ -17,6 +17,7 @@ use futures::stream::{FuturesUnordered, StreamExt};
 use tokio::sync::oneshot;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
+use tracing::Level;
 use wasmtime::component::Accessor;
 
 pub(super) use self::watch::Overdue;
@@ -122,10 +123,10 @@ pub(super) async fn run(
         }
     };
     if matches!(exit, Exit::CutOff) {
-        tracing::warn!(
-            extension = blueprint.capabilities.extension_name(),
+        let text = format!(
             "an instance did not end within {STOP_DEADLINE:?}; what it still did is cut off"
         );
+        blueprint.capabilities.output().note(Level::WARN, &text);
     }
     exit
 }

@@ -202,6 +202,13 @@ impl OutputLog {
         }
     }
 
+    /// Something that the host has to say of it, and that does not happen often by itself.
+    pub(super) fn note(&self, level: Level, text: &str) {
+        let text = printable(text, LONGEST_LINE);
+        self.log(level, &text);
+        self.keep(level, &text);
+    }
+
     /// An instance crashed: the whole report is kept, as far as it may be. The gateway's log is not told.
     pub(super) fn crashed(self: &Arc<Self>, report: &str) {
         let mut lines: Vec<String> = report

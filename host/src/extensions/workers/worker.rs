@@ -17,12 +17,13 @@ use tokio::task::JoinError;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tracing::Level;
 
 use super::crashes::CrashHistory;
 use super::{Counted, Queue, Tally};
 use crate::extensions::exchange::{Answer, ClientPresence, ExtensionRequest, Job, Patience};
 use crate::extensions::instance::{self, Blueprint, Exit, Line, Overdue, Signals};
-use crate::extensions::output;
+use crate::extensions::output::{LONGEST_LINE, OutputLog, printable};
 
 pub(super) type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 
@@ -204,10 +205,8 @@ impl Keeper {
                 break;
             }
             if self.signals.close.is_cancelled() {
-                tracing::warn!(
-                    extension = self.blueprint.capabilities.extension_name(),
-                    "an instance that was to end did not do so in order: {reason}"
-                );
+                let text = format!("an instance {what} while it ended: {reason}");
+                self.output().note(Level::ERROR, &text);
                 break;
             }
             self.replace(what, &reason).await;
@@ -247,19 +246,22 @@ impl Keeper {
         }
     }
 
+    fn output(&self) -> &Arc<OutputLog> {
+        self.blueprint.capabilities.output()
+    }
+
     fn fate(&self, exit: Result<Exit, JoinError>) -> Fate {
         match exit {
             Ok(Exit::Stopped | Exit::CutOff | Exit::Retired) => Fate::Ended,
             Ok(Exit::NotStarted(reason)) => Fate::Crashed(format!(
                 "its start failed: {}",
-                output::printable(&reason, output::LONGEST_LINE)
+                printable(&reason, LONGEST_LINE)
             )),
             Ok(Exit::Trapped(error)) => {
-                let output = self.blueprint.capabilities.output();
-                output.crashed(&format!("{error:?}"));
+                self.output().crashed(&format!("{error:?}"));
                 // The root cause names the trap; the rest is a backtrace.
                 let cause = error.root_cause().to_string();
-                let cause = output::printable(&cause, output::LONGEST_LINE);
+                let cause = printable(&cause, LONGEST_LINE);
                 Fate::Crashed(format!("it trapped: {cause}"))
             }
             Err(error) => Fate::Crashed(format!("the host's own task failed: {error}")),
@@ -268,16 +270,15 @@ impl Keeper {
 
     /// Sees to it that another instance may start, now or after an outage.
     async fn replace(&mut self, what: &str, reason: &str) {
-        let extension = self.blueprint.capabilities.extension_name();
         self.tally.crash(reason);
         let Some(outage) = self.crashes.record(Instant::now()) else {
-            tracing::error!(extension, "an instance {what} and is replaced: {reason}");
+            let text = format!("an instance {what} and is replaced: {reason}");
+            self.output().note(Level::ERROR, &text);
             return;
         };
-        tracing::error!(
-            extension,
-            "instances keep crashing, its routes answer 503 for {outage:?}: {reason}"
-        );
+        let text =
+            format!("instances keep crashing, its routes answer 503 for {outage:?}: {reason}");
+        self.output().note(Level::ERROR, &text);
         self.current.out_of_service.store(true, Ordering::Relaxed);
         self.tally
             .set_out_of_service(Timestamp::now().checked_add(outage).ok());
