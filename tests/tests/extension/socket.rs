@@ -136,8 +136,11 @@ async fn who_says_nothing_or_does_not_end_is_let_go_and_keeps_nobody_waiting() {
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn a_directory_that_is_too_long_for_an_address_has_one_all_the_same() {
-    let home = Home::new();
-    let directory = home.path().join("d".repeat(100)).join("e".repeat(100));
+    let home = Home::new().with_compiled_components();
+    let parent = home.path().join("d".repeat(100));
+    let directory = parent.join("e".repeat(100));
+    fs::create_dir(&parent).unwrap();
+    fs::rename(home.latchkey_directory(), &directory).unwrap();
     let command = home.command(["gateway", "--listen-port", "0", "--latchkey-directory"]);
     let process = command.argument(&directory).start();
     process
