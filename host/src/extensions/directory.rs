@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use super::LoadError;
+use super::component::LARGEST;
 use crate::store::stamp::Stamp;
 
 const COMPONENT: &str = "wasm";
@@ -157,6 +158,10 @@ fn current(path: &Path, known: Option<(Stamp, Content)>) -> (Stamp, Content) {
 
 fn digest(path: &Path) -> io::Result<[u8; 32]> {
     let mut file = File::open(path)?;
+    // A file may have gigabytes without taking room on the disk; nothing so large is ever loaded.
+    if file.metadata()?.len() > LARGEST {
+        return Err(io::ErrorKind::FileTooLarge.into());
+    }
     let (mut digest, mut buffer) = (Sha256::new(), vec![0; 64 * 1024]);
     loop {
         match file.read(&mut buffer) {
@@ -176,6 +181,15 @@ mod tests {
 
     fn scan(directory: &mut Directory) -> Vec<(String, Source)> {
         directory.scan().unwrap().into_iter().collect()
+    }
+
+    #[test]
+    fn what_is_too_large_is_not_read() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("large.wasm");
+        File::create(&path).unwrap().set_len(LARGEST + 1).unwrap();
+        let (_, content) = current(&path, None);
+        assert_eq!(content, Content::Unreadable(io::ErrorKind::FileTooLarge));
     }
 
     #[test]

@@ -3,25 +3,25 @@
 //! | component | does | is ended by |
 //! |---|---|---|
 //! | `streams-without-end` | sends as much as is taken | `max_response_bytes`; a client that leaves |
-//! | `drips` | sends a byte a second | `request_timeout_ms` |
-//! | `never-answers` | keeps every request open | `request_timeout_ms`, `concurrency` |
-//! | `hoards-bodies` | reads a body for ever | `max_body_bytes`, `memory_mib`, `request_timeout_ms` |
+//! | `drips` | sends a byte a second | `request_timeout_seconds` |
+//! | `never-answers` | keeps every request open | `request_timeout_seconds`, `concurrency` |
+//! | `hoards-bodies` | reads a body for ever | `max_body_bytes`, `memory_mib`, `request_timeout_seconds` |
 //! | `works-on` | works on after its answer | nothing: it shares what is left over |
-//! | `spins` | never gives way, or just often enough | `watchdog_ms`, `request_timeout_ms` |
-//! | `blocks` | waits in calls that do not give way | `request_timeout_ms`, or the watchdog |
+//! | `spins` | never gives way, or just often enough | `watchdog_ms`, `request_timeout_seconds` |
+//! | `blocks` | waits in calls that do not give way | `request_timeout_seconds`, or the watchdog |
 
 use end_to_end::eventually;
 
 use crate::stage::{LITTLE, Siege};
 
-const SHORT_TIMEOUT: &str = "request_timeout_ms = 1000";
+const SHORT_TIMEOUT: &str = "request_timeout_seconds = 1";
 
 #[tokio::test]
 async fn an_answer_without_end_is_cut_off_where_the_policy_says() {
     let policy = r#"
         routes = ["GET /streams-without-end/answer", "GET /streams-without-end/stream"]
         max_response_bytes = 1000000
-        request_timeout_ms = 0
+        request_timeout_seconds = 0
     "#;
     let mut siege = Siege::by("streams-without-end", policy).await;
     let mut raw = siege.gateway.raw().await;
@@ -78,7 +78,7 @@ async fn an_answer_in_drops_ends_when_its_time_is_over() {
         !received.ends_with(b"0\r\n\r\n"),
         "it looks like a regular end"
     );
-    siege.named(&["request_timeout_ms"]).await;
+    siege.named(&["request_timeout_seconds"]).await;
     stream.next_line().await;
     stream.next_line().await;
     siege.assert_others_unharmed().await;
@@ -91,7 +91,7 @@ async fn a_request_without_an_answer_ends_when_its_time_is_over() {
     );
     let mut siege = Siege::by("never-answers", &policy).await;
     siege.get("/never-answers/head").await.expect(504);
-    siege.named(&["request_timeout_ms"]).await;
+    siege.named(&["request_timeout_seconds"]).await;
     siege.get("/never-answers/good").await.expect(200);
     siege.assert_others_unharmed().await;
 }
@@ -101,7 +101,7 @@ async fn whoever_keeps_requests_open_has_only_so_many() {
     let policy = r#"
         routes = ["* /never-answers/{way}", "GET /never-answers/stream"]
         concurrency = 8
-        request_timeout_ms = 0
+        request_timeout_seconds = 0
     "#;
     let mut siege = Siege::by("never-answers", policy).await;
     let open: Vec<_> = (0..8)
@@ -130,7 +130,7 @@ async fn a_hoarder_of_bodies_gets_no_more_than_it_may_have() {
     let policy = r#"
         routes = ["POST /hoards-bodies/{way}"]
         max_body_bytes = 0
-        request_timeout_ms = 0
+        request_timeout_seconds = 0
         memory_mib = 16
     "#;
     let mut siege = Siege::by("hoards-bodies", policy).await;
@@ -149,7 +149,7 @@ async fn a_reader_of_single_bytes_ends_when_its_time_is_over() {
     let request = siege.admin.request("POST", "/hoards-bodies/bytes");
     let answer = request.body(vec![b'x'; 1000]).send().await;
     answer.expect(504);
-    siege.named(&["request_timeout_ms"]).await;
+    siege.named(&["request_timeout_seconds"]).await;
     siege.assert_others_unharmed().await;
 }
 
@@ -198,7 +198,7 @@ async fn spinning_in_turns_that_no_watchdog_minds_ends_with_the_request() {
         format!("routes = [\"GET /spins/{{way}}\", \"GET /spins/stream\"]\n{SHORT_TIMEOUT}");
     let mut siege = Siege::by("spins", &policy).await;
     siege.get("/spins/patiently").await.expect(504);
-    siege.named(&["request_timeout_ms"]).await;
+    siege.named(&["request_timeout_seconds"]).await;
     eventually("another instance answers", async || {
         siege.get("/spins/good").await.status == 200
     })

@@ -55,9 +55,7 @@ async fn the_environment_is_empty() {
         "reads-environment",
         r#"routes = ["GET /reads-environment/{way}"]"#,
     );
-    let options = Gateway::in_home(home)
-        .environment("SECRET", SECRET)
-        .argument("--log=info");
+    let options = Gateway::in_home(home).environment("SECRET", SECRET);
     let mut siege = Siege::with("reads-environment", options).await;
     for way in ["variables", "arguments"] {
         let answer = siege.get(&format!("/reads-environment/{way}")).await;

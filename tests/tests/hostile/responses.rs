@@ -213,7 +213,8 @@ async fn a_body_of_another_length_than_announced_is_no_whole_answer() {
     assert_eq!(only_answer(&honest).2, "x".repeat(10));
     for way in ["too-short", "empty", "too-long"] {
         let answer = bytes(&siege, &format!("/lies-about-length/{way}")).await;
-        if answer.starts_with("HTTP/1.1 500") {
+        // Nothing at all is as clear as a failure.
+        if answer.is_empty() || answer.starts_with("HTTP/1.1 500") {
             continue;
         }
         let (head, content) = answer.split_once("\r\n\r\n").unwrap();

@@ -1,7 +1,6 @@
 //! Reads a request's body for ever and keeps all of it: `POST /hoards-bodies/<way>`, all at once or byte by byte.
 
-use std::future::pending;
-
+use mngr_extension::bindings::wasi::clocks::monotonic_clock;
 use mngr_extension::bindings::wasi::http::types::Request as WasiRequest;
 use mngr_extension::bindings::wit_future;
 use mngr_extension::wit_bindgen::StreamResult;
@@ -36,7 +35,7 @@ impl Extension for HoardsBodies {
             kept.push(piece);
             if status == StreamResult::Dropped {
                 // There is nothing more to come, and it still waits for more.
-                return pending().await;
+                monotonic_clock::wait_for(u64::MAX).await;
             }
         }
     }

@@ -3,6 +3,7 @@
 
 use std::future::pending;
 
+use mngr_extension::bindings::wasi::clocks::monotonic_clock;
 use mngr_extension::{Context, Extension, Failure, Manifest, Request, Response, Route};
 
 /// Remembers nothing.
@@ -18,7 +19,10 @@ impl Extension for NeverAnswers {
 
     async fn handle(&self, request: Request, _context: Context) -> Result<Response, Failure> {
         match request.path_segments().last().as_deref() {
-            Some("head") => pending().await,
+            Some("head") => {
+                monotonic_clock::wait_for(u64::MAX).await;
+                Ok(Response::empty(204))
+            }
             Some("body" | "stream") => {
                 Ok(Response::stream(200, "text/plain", async |mut writer| {
                     writer.write("open\n").await?;

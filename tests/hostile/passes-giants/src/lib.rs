@@ -1,8 +1,7 @@
 //! Passes values as large as its memory allows to many host calls at once: `GET /passes-giants/<way>`. Each call is a copy on
 //! the host's side, which its own memory limit does not count.
 
-use std::future::pending;
-
+use mngr_extension::bindings::wasi::clocks::monotonic_clock;
 use mngr_extension::wit_bindgen::spawn_local;
 use mngr_extension::{
     Context, Extension, Failure, Manifest, Request, Response, Route, documents, events, log,
@@ -58,7 +57,7 @@ impl Extension for PassesGiants {
                 if let Ok(subscription) = events::subscribe(TOPIC) {
                     spawn_local(async move {
                         let _subscription = subscription;
-                        pending().await
+                        monotonic_clock::wait_for(u64::MAX).await;
                     });
                 }
                 let giant = vec![b'x'; GIANT];

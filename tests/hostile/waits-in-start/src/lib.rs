@@ -1,7 +1,6 @@
 //! Never returns from `start`: it waits.
 
-use std::future::pending;
-
+use mngr_extension::bindings::wasi::clocks::monotonic_clock;
 use mngr_extension::{Context, Extension, Failure, Manifest, Request, Response, Route};
 
 /// Remembers nothing.
@@ -15,7 +14,8 @@ impl Extension for WaitsInStart {
     }
 
     async fn start(&self) -> Result<(), Failure> {
-        pending().await
+        monotonic_clock::wait_for(u64::MAX).await;
+        Ok(())
     }
 
     async fn handle(&self, _request: Request, _context: Context) -> Result<Response, Failure> {

@@ -1,7 +1,6 @@
 //! Serves, and never returns from `stop`: it waits.
 
-use std::future::pending;
-
+use mngr_extension::bindings::wasi::clocks::monotonic_clock;
 use mngr_extension::{Context, Extension, Failure, Manifest, Request, Response, Route};
 
 /// Remembers nothing.
@@ -15,7 +14,7 @@ impl Extension for WaitsInStop {
     }
 
     async fn stop(&self) {
-        pending().await
+        monotonic_clock::wait_for(u64::MAX).await;
     }
 
     async fn handle(&self, _request: Request, _context: Context) -> Result<Response, Failure> {
