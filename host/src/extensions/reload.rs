@@ -11,6 +11,7 @@ use std::time::Duration;
 use super::directory::{Directory, Source};
 use super::extension::{Extension, Rejected};
 use super::generation::Displaced;
+use super::output::{LONGEST_LINE, printable};
 use super::report::{ExtensionReport, Origin, Outcome, Reloaded, State};
 use super::watch::Changes;
 use super::{Extensions, LoadError, bundled};
@@ -171,8 +172,10 @@ impl Extensions {
                 false => "the extension is not served",
             };
             let component = self.component_path(name);
+            // Much of it may be the component's own words.
+            let reason = printable(&reason.to_string(), LONGEST_LINE);
             tracing::error!(component = %component.display(), "{what_now}: {reason}");
-            outcomes.insert(name.to_owned(), Outcome::Refused(reason.to_string()));
+            outcomes.insert(name.to_owned(), Outcome::Refused(reason));
         };
         for (name, extension) in started {
             match extension {

@@ -48,10 +48,10 @@ const OUTPUT: Rate = Rate {
 
 /// What the host says of it, for each kind of thing that there is to say.
 const REMARKS: Rate = Rate {
-    lines_a_second: 2,
-    lines_at_once: 20,
-    bytes_a_second: 4 * 1024,
-    bytes_at_once: 64 * 1024,
+    lines_a_second: 10,
+    lines_at_once: 100,
+    bytes_a_second: 16 * 1024,
+    bytes_at_once: 128 * 1024,
 };
 
 /// Reports of crashes, in lines.

@@ -51,7 +51,8 @@ impl Extension for Noisy {
             }
             Some("publish") => {
                 let topic = request.query_param("topic").unwrap_or_default();
-                let payload = vec![b'x'; number("size")];
+                let mut payload = vec![b'x'; number("size")];
+                payload.push(b'\n');
                 for _ in 0..number("times") {
                     events::publish(&topic, &payload)
                         .map_err(|error| Failure::new(error.to_string()))?;
