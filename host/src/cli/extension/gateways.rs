@@ -76,11 +76,11 @@ fn ask<T>(
 
 impl<T> Answers<T> {
     /// Whether no gateway runs.
-    pub(super) fn is_nobody(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.given.is_empty() && self.silent.is_empty()
     }
 
-    /// Whom of those who gave an answer there is, when there is more than one to tell apart.
+    /// Whether there is more than one gateway, to be told apart.
     pub(super) fn has_several(&self) -> bool {
         self.given.len() + self.silent.len() > 1
     }

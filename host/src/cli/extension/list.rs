@@ -29,7 +29,7 @@ pub(super) fn run(directory: &LatchkeyDirectory, options: &Options) -> Result<()
     let standing = installed(&directory.extensions_dir()).map_err(Failure::failed)?;
     if options.is_json() {
         output::json_line(&as_json(directory, &answers, &standing))?;
-    } else if answers.is_nobody() {
+    } else if answers.is_empty() {
         output::text(&standing_as_text(directory, &standing))?;
     } else {
         output::text(&as_text(&answers, Timestamp::now()))?;

@@ -50,8 +50,8 @@ impl Taken {
     }
 
     /// Whether there was nobody to tell.
-    pub(super) fn is_nobody(&self) -> bool {
-        self.0.is_nobody()
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     pub(super) fn as_json(&self) -> Value {
@@ -60,7 +60,7 @@ impl Taken {
 
     /// A line for each extension of each gateway, and one that says so when there is none.
     pub(super) fn as_text(&self, directory: &LatchkeyDirectory) -> String {
-        if self.is_nobody() {
+        if self.is_empty() {
             return format!(
                 "{}: the next one takes it at its start\n",
                 none_runs(directory)

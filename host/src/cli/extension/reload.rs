@@ -30,10 +30,10 @@ pub(super) fn run(
     let taken = Taken::new(gateways::reload(directory, arguments.name.as_deref())?);
     if options.is_json() {
         output::json_line(&json!({"gateways": taken.as_json()}))?;
-    } else if !taken.is_nobody() {
+    } else if !taken.is_empty() {
         output::text(&taken.as_text(directory))?;
     }
-    if taken.is_nobody() {
+    if taken.is_empty() {
         return Err(Failure::failed(format_args!(
             "{}, so there is nothing to reload",
             none_runs(directory)
