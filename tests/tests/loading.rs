@@ -221,7 +221,7 @@ async fn the_compiling_process_has_little_priority_and_limits_and_no_environment
             line.unwrap().split_whitespace().next().unwrap().to_owned()
         };
         let nice = read("stat").rsplit_once(") ").unwrap().1.to_owned();
-        nice.split(' ').nth(16) == Some("19")
+        nice.split(' ').nth(16) == Some("10")
             && soft("Max cpu time") == "30"
             && soft("Max data size") == (1024 * 1024 * 1024).to_string()
             && soft("Max core file size") == "0"

@@ -164,6 +164,7 @@ impl Extensions {
             stopping: CancellationToken::new(),
         };
         extensions.reload(None).await?;
+        extensions.loader.runtime.compiler.give_way();
         Ok(extensions)
     }
 

@@ -14,6 +14,7 @@ mod subcommand;
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::sync::Semaphore;
@@ -52,12 +53,17 @@ pub enum CompileError {
     NotRun(#[from] io::Error),
 }
 
-/// Has components compiled, one of a third party at a time.
+/// Third parties' components at once: one that takes as long as it may does not hold up another.
+const AT_ONCE: usize = 2;
+
+/// Has components compiled, few of third parties at a time.
 pub(super) struct Compiler {
     /// Without one, everything is compiled in this process and without limits.
     program: Option<CompilerProgram>,
     cache: Option<Arc<CodeCache>>,
     third_party: Semaphore,
+    /// Whether there is anybody whom compiling could slow down.
+    gives_way: AtomicBool,
 }
 
 impl Compiler {
@@ -66,8 +72,14 @@ impl Compiler {
         Self {
             program,
             cache: cache.map(Arc::new),
-            third_party: Semaphore::new(1),
+            third_party: Semaphore::new(AT_ONCE),
+            gives_way: AtomicBool::new(false),
         }
+    }
+
+    /// From now on requests are served: third parties' components are compiled with little priority.
+    pub(super) fn give_way(&self) {
+        self.gives_way.store(true, Ordering::Relaxed);
     }
 
     /// Sees to it that `Component::from_binary` of these bytes takes bounded time and memory, mostly by filling the cache.
@@ -109,10 +121,11 @@ impl Compiler {
                 );
                 Ok(())
             }
-            Err(CompileError::NotRun(error)) if origin == Origin::Bundled => {
+            // It is not to blame, and nothing is served without it.
+            Err(error) if origin == Origin::Bundled => {
                 tracing::warn!(
                     extension = name,
-                    "compiled in the gateway itself, since the process for that cannot be run: {error}"
+                    "compiled in the gateway itself, since the process for that has failed: {error}"
                 );
                 Ok(())
             }
@@ -136,7 +149,7 @@ impl Compiler {
         let task = Task {
             component: Arc::clone(bytes),
             code: room.as_ref().map(|room| room.path().to_owned()),
-            has_priority: origin == Origin::Bundled,
+            has_priority: origin == Origin::Bundled || !self.gives_way.load(Ordering::Relaxed),
         };
         let compiled = task.run(program).await;
         let Some(cache) = self.cache.clone() else {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread;
 
-use rustix::process::{Resource, Rlimit, nice, setrlimit};
+use rustix::process::{Resource, Rlimit, getrlimit, nice, setrlimit};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
@@ -17,8 +17,8 @@ use crate::extensions::engine;
 /// What the command line calls it.
 pub(super) const NAME: &str = "compile-component";
 
-/// As low as it gets.
-const LITTLE_PRIORITY: i32 = 19;
+/// A tenth of what others get where all want the processor: what serves goes first, and a busy machine still gets it done.
+const LITTLE_PRIORITY: i32 = 10;
 /// Compilers recurse into what they compile.
 const STACK: usize = 16 * 1024 * 1024;
 
@@ -62,23 +62,25 @@ fn limit(request: &Request) -> io::Result<()> {
     if !request.has_priority {
         nice(LITTLE_PRIORITY)?;
     }
-    let at_most = |limit: u64| Rlimit {
-        current: Some(limit),
-        maximum: Some(limit),
-    };
     let bytes = MEMORY_MIB * 1024 * 1024;
-    setrlimit(Resource::Core, at_most(0))?;
-    setrlimit(
-        Resource::Cpu,
-        Rlimit {
-            current: Some(PROCESSOR_TIME.as_secs()),
-            maximum: Some(PROCESSOR_TIME.as_secs() + 1),
-        },
-    )?;
-    setrlimit(Resource::Data, at_most(bytes))?;
+    at_most(Resource::Core, 0, 0)?;
+    // A second more until nothing else helps.
+    let seconds = PROCESSOR_TIME.as_secs();
+    at_most(Resource::Cpu, seconds, seconds + 1)?;
+    at_most(Resource::Data, bytes, bytes)?;
     // Counts what is only reserved, and this program's own file, too.
-    setrlimit(Resource::As, at_most(2 * bytes))?;
-    Ok(())
+    at_most(Resource::As, 2 * bytes, 2 * bytes)
+}
+
+/// Limits a resource, if it is not limited more already.
+fn at_most(resource: Resource, current: u64, maximum: u64) -> io::Result<()> {
+    let before = getrlimit(resource);
+    let least = |limit: u64, before: Option<u64>| before.map_or(limit, |before| before.min(limit));
+    let limits = Rlimit {
+        current: Some(least(current, before.current)),
+        maximum: Some(least(maximum, before.maximum)),
+    };
+    Ok(setrlimit(resource, limits)?)
 }
 
 /// Tells when the input ends.
