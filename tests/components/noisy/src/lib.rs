@@ -1,6 +1,4 @@
-//! Says things in every way there is, and uses what it is granted up to its limits: `GET /noisy/<way>`.
-
-use std::io::Write;
+//! Says what it is told to as often as it is told to, and uses what it is granted up to its limits: `GET /noisy/<way>`.
 
 use mngr_extension::bindings::wasi::http::client;
 use mngr_extension::bindings::wasi::http::types::{Fields, Request as WasiRequest, Scheme};
@@ -40,7 +38,6 @@ impl Extension for Noisy {
                     log::warn(&line);
                 }
             }
-            Some("print") => print(),
             Some("crash") => crash(number("depth")),
             Some("listen-in") => {
                 for _ in 0..number("times") {
@@ -94,24 +91,6 @@ fn addressed(authority: &str) -> Result<WasiRequest, Failure> {
         .and_then(|()| request.set_path_with_query(Some("/noisy")));
     addressed.map_err(|()| Failure::new("the request cannot be addressed"))?;
     Ok(request)
-}
-
-/// Lines in pieces, bytes that are no text, commands to a terminal, and a line that never ends.
-fn print() {
-    let mut out = std::io::stdout();
-    for part in [
-        &b"one "[..],
-        b"line\n",
-        b"half \xc3",
-        b"\xa9\n",
-        b"\xff\xfe no text\n",
-        b"\x1b[31mred\x1b[0m \x1b]0;title\x07and \xe2\x80\xaehidden\r\n",
-        b"no end",
-    ] {
-        // Nothing that a test could want is wrong with it.
-        let _ = out.write_all(part).and_then(|()| out.flush());
-    }
-    eprintln!("to stderr");
 }
 
 /// Ends the instance so many calls deep.
