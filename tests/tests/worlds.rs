@@ -8,7 +8,10 @@
     reason = "tests fail by panicking"
 )]
 
-use end_to_end::{Gateway, Home, Process, component};
+use std::time::Duration;
+
+use end_to_end::{Caller, Gateway, Home, Process, component};
+use serde_json::Value;
 use tokio::task::JoinSet;
 
 const TIMELY: &str = r#"routes = ["GET /timely", "GET /timely/streaming"]"#;
@@ -55,6 +58,28 @@ async fn logged(process: &Process, words: &[&str]) -> String {
         .await
 }
 
+/// How long the gateway still waits: when asked, a moment later, and for an id that is none; and how long that moment was.
+struct TimeLeft {
+    first: Option<Duration>,
+    second: Option<Duration>,
+    elsewhere: Option<Duration>,
+    moment: Duration,
+}
+
+async fn time_left(admin: &Caller, target: &str) -> TimeLeft {
+    let answer = admin.get(target).await.expect(200).json();
+    let duration = |name: &str| match &answer[name] {
+        Value::Null => None,
+        left => Some(Duration::from_nanos(left.as_u64().unwrap())),
+    };
+    TimeLeft {
+        first: duration("first"),
+        second: duration("second"),
+        elsewhere: duration("elsewhere"),
+        moment: duration("moment").unwrap(),
+    }
+}
+
 #[tokio::test]
 async fn components_of_both_versions_are_served_side_by_side() {
     let gateway = both_worlds(TIMELY).await;
@@ -83,6 +108,31 @@ async fn components_of_both_versions_are_served_side_by_side() {
 async fn a_newer_component_has_the_capabilities_of_the_older_version() {
     let gateway = both_worlds(TIMELY).await;
     logged(gateway.process(), &["timely", "ready when you are"]).await;
+}
+
+#[tokio::test]
+async fn the_time_left_of_a_limited_request_counts_down() {
+    let gateway = both_worlds(&format!("{TIMELY}\nrequest_timeout_seconds = 60")).await;
+    let left = time_left(&gateway.admin(), "/timely").await;
+    let (first, second) = (left.first.unwrap(), left.second.unwrap());
+    assert!(first <= Duration::from_secs(60), "{first:?}");
+    assert!(!second.is_zero(), "{second:?}");
+    assert!(second + left.moment <= first, "{first:?}, then {second:?}");
+    assert_eq!(left.elsewhere, None);
+}
+
+#[tokio::test]
+async fn a_request_without_a_limit_has_no_time_left_to_speak_of() {
+    let gateway = both_worlds(&format!("{TIMELY}\nrequest_timeout_seconds = 0")).await;
+    let left = time_left(&gateway.admin(), "/timely").await;
+    assert_eq!((left.first, left.second), (None, None));
+}
+
+#[tokio::test]
+async fn a_streaming_route_has_no_time_left_to_speak_of() {
+    let gateway = both_worlds(&format!("{TIMELY}\nrequest_timeout_seconds = 60")).await;
+    let left = time_left(&gateway.admin(), "/timely/streaming").await;
+    assert_eq!((left.first, left.second), (None, None));
 }
 
 /// The component is left out for a reason that has these words, and the others serve.
