@@ -67,6 +67,7 @@ impl Loader {
             }
             Origin::Bundled | Origin::Installed => Placement::Apart {
                 instances: grants.instances,
+                threads: self.settings.threads.clone(),
             },
         };
         let blueprint = Blueprint {

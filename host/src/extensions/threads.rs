@@ -2,7 +2,7 @@
 //!
 //! Everything that a request passes on its way — the client's connection, the instance of a bundled extension, the connection
 //! to an upstream — stays on one of them: handing it from thread to thread costs more than the work. Extensions of third
-//! parties run elsewhere, so that one that spins holds up nobody's connection.
+//! parties run apart, on threads that give way to these, so that one that spins holds up nobody's connection.
 
 use std::cell::Cell;
 use std::io;
@@ -10,12 +10,22 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use tokio::runtime::{Builder, Handle};
+use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::oneshot;
 
 thread_local! {
     static INDEX: Cell<Option<usize>> = const { Cell::new(None) };
 }
+
+/// Threads apart, beyond the processors: where guests that spin hold every processor until their watchdog ends them, these still
+/// see to the others, and the kernel shares out the time.
+const SPARE_THREADS: usize = 2;
+
+/// By how much the threads apart give way: where both have work, a serving thread gets nine times as much of a processor.
+#[cfg(target_os = "linux")]
+const NICENESS: i32 = 10;
+#[cfg(target_os = "linux")]
+const LEAST_PRIORITY: i32 = 19;
 
 /// The threads, for as long as they are to run. Dropping this ends them with everything that runs on them; it does not wait for
 /// one that hangs.
@@ -24,11 +34,19 @@ pub struct ServingThreads {
     handles: ServingHandles,
     /// Each thread runs until its sender is gone.
     _running: Vec<oneshot::Sender<()>>,
+    _apart: Apart,
 }
+
+/// The threads of everybody else's extensions.
+#[derive(Debug)]
+struct Apart(Option<Runtime>);
 
 /// Where to spawn on them. Cheap to clone; the default is no thread, and then everything runs where it is spawned.
 #[derive(Clone, Debug, Default)]
-pub struct ServingHandles(Arc<[Place]>);
+pub struct ServingHandles {
+    places: Arc<[Place]>,
+    apart: Option<Handle>,
+}
 
 #[derive(Debug)]
 struct Place {
@@ -44,7 +62,7 @@ struct Load {
 }
 
 impl ServingThreads {
-    /// Starts `count` threads.
+    /// Starts `count` serving threads, and those apart.
     ///
     /// # Errors
     /// When the system has no more threads or file descriptors.
@@ -68,9 +86,14 @@ impl ServingThreads {
                 })?;
             running.push(stop);
         }
+        let apart = Apart::start()?;
         Ok(Self {
-            handles: ServingHandles(handles.into()),
+            handles: ServingHandles {
+                places: handles.into(),
+                apart: apart.0.as_ref().map(|runtime| runtime.handle().clone()),
+            },
             _running: running,
+            _apart: apart,
         })
     }
 
@@ -79,15 +102,63 @@ impl ServingThreads {
     }
 }
 
+impl Apart {
+    fn start() -> io::Result<Self> {
+        let cores = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(cores.get() + SPARE_THREADS)
+            .thread_name("apart")
+            .on_thread_start(give_way())
+            .enable_all()
+            .build()?;
+        Ok(Self(Some(runtime)))
+    }
+}
+
+impl Drop for Apart {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            // As with the others: what hangs shall not keep the process.
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// What lowers the priority of the thread that it runs on, below that of the one that this is called on. Elsewhere than on Linux
+/// that would be the priority of the process.
+#[cfg(target_os = "linux")]
+fn give_way() -> impl Fn() + Send + Sync {
+    use rustix::process::{getpriority_process, setpriority_process};
+
+    let own = getpriority_process(None).unwrap_or_default();
+    // Not from what the thread has: it may have it from one that gives way already.
+    let niceness = own.saturating_add(NICENESS).min(LEAST_PRIORITY);
+    move || {
+        if let Err(error) = setpriority_process(None, niceness) {
+            tracing::debug!("extensions of third parties run with the gateway's priority: {error}");
+        }
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn give_way() -> impl Fn() + Send + Sync {
+    || {}
+}
+
 impl ServingHandles {
     pub fn count(&self) -> usize {
-        self.0.len()
+        self.places.len()
+    }
+
+    /// Where extensions of third parties run; without threads that is wherever they are spawned.
+    pub(super) fn apart(&self) -> Option<&Handle> {
+        self.apart.as_ref()
     }
 
     /// Runs a task on the thread that has the fewest of these: the first, as long as there is little to do, since what was
     /// used there last is at hand. Without threads it runs here.
     pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        let places = self.0.iter().enumerate();
+        let places = self.places.iter().enumerate();
         let least = places.min_by_key(|(_, place)| place.load.load(Ordering::Relaxed));
         let Some((index, place)) = least else {
             tokio::spawn(task);
@@ -106,7 +177,7 @@ impl ServingHandles {
 
     /// The thread of this number.
     pub(super) fn get(&self, number: usize) -> Option<&Handle> {
-        self.0.get(number).map(|place| &place.handle)
+        self.places.get(number).map(|place| &place.handle)
     }
 
     /// Which of the threads this is, if it is one.
@@ -117,7 +188,7 @@ impl ServingHandles {
 
 impl Drop for Load {
     fn drop(&mut self) {
-        if let Some(place) = self.places.0.get(self.index) {
+        if let Some(place) = self.places.places.get(self.index) {
             place.load.fetch_sub(1, Ordering::Relaxed);
         }
     }
@@ -157,6 +228,24 @@ mod tests {
         });
         drop(threads);
         assert!(gone.blocking_recv().is_err());
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn what_runs_apart_gives_way_to_what_is_served() {
+        let threads = ServingThreads::start(NonZeroUsize::MIN).unwrap();
+        let niceness = || rustix::process::getpriority_process(None).unwrap();
+        let (handles, own) = (threads.handles(), niceness());
+        let lower = (own + NICENESS).min(LEAST_PRIORITY);
+        let (tell, told) = std::sync::mpsc::sync_channel(1);
+        let apart = handles.apart().unwrap();
+        let (task, blocking) = (tell.clone(), tell.clone());
+        apart.spawn(async move { task.send(niceness()).unwrap() });
+        assert_eq!(told.recv().unwrap(), lower);
+        apart.spawn_blocking(move || blocking.send(niceness()).unwrap());
+        assert_eq!(told.recv().unwrap(), lower);
+        handles.spawn(async move { tell.send(niceness()).unwrap() });
+        assert_eq!(told.recv().unwrap(), own);
     }
 
     #[tokio::test]

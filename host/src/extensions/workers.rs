@@ -34,7 +34,10 @@ pub(super) enum Placement {
     /// One on each of the serving threads, for the requests that are served there.
     Serving(ServingHandles),
     /// As many as are granted, on threads that nobody's connections depend on.
-    Apart { instances: NonZeroUsize },
+    Apart {
+        instances: NonZeroUsize,
+        threads: ServingHandles,
+    },
 }
 
 /// Which kinds of routes an extension has.
@@ -52,8 +55,8 @@ impl Placement {
         let (answering, streaming) = match self {
             Self::Serving(threads) => (threads.count(), threads.count()),
             // Few requests stay open beside those that do not.
-            Self::Apart { instances } if kinds.answering => (instances.get(), 1),
-            Self::Apart { instances } => (instances.get(), instances.get()),
+            Self::Apart { instances, .. } if kinds.answering => (instances.get(), 1),
+            Self::Apart { instances, .. } => (instances.get(), instances.get()),
         };
         (
             if kinds.streaming && !kinds.answering {
@@ -74,6 +77,9 @@ impl Placement {
         match self {
             Self::Serving(threads) if let Some(thread) = threads.get(number) => {
                 tasks.spawn_on(worker, thread);
+            }
+            Self::Apart { threads, .. } if let Some(threads) = threads.apart() => {
+                tasks.spawn_on(worker, threads);
             }
             Self::Serving(_) | Self::Apart { .. } => {
                 tasks.spawn(worker);
@@ -258,6 +264,7 @@ mod tests {
     fn open_answers_get_workers_of_their_own() {
         let placement = Placement::Apart {
             instances: NonZeroUsize::MIN.saturating_add(2),
+            threads: ServingHandles::default(),
         };
         let counts = |answering, streaming| {
             placement.counts(RouteKinds {

@@ -35,7 +35,7 @@ impl Tether {
     }
 
     /// The instance did not write in time what a response still lacks.
-    pub(super) fn blame(&self) {
+    pub(in crate::extensions) fn blame(&self) {
         self.overdue.notify_one();
     }
 
