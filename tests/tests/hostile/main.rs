@@ -33,7 +33,7 @@ mod responses;
 mod stage;
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 #[test]
 fn no_hostile_component_is_without_a_test() {
@@ -51,7 +51,7 @@ fn no_hostile_component_is_without_a_test() {
     assert!(forgotten.is_empty(), "never installed: {forgotten:?}");
 }
 
-fn files(directory: &Path) -> impl Iterator<Item = std::path::PathBuf> {
+fn files(directory: &Path) -> impl Iterator<Item = PathBuf> + use<> {
     let entries = fs::read_dir(directory).unwrap();
     entries.map(|entry| entry.unwrap().path())
 }

@@ -125,6 +125,10 @@ async fn the_framing_of_an_answer_is_the_gateways_own() {
         for streamed in ["", "?streamed"] {
             let target = format!("/smuggles-headers/{way}{streamed}");
             let answer = bytes(&siege, &target).await;
+            if answer.is_empty() && !streamed.is_empty() {
+                // It broke off before anything of it was sent.
+                continue;
+            }
             if streamed.is_empty() || !answer.starts_with("HTTP/1.1 200") {
                 // By value the gateway knows the length; what it does not send at all is a 500.
                 let (status, _, content) = only_answer(&answer);
