@@ -76,6 +76,17 @@ impl Function {
     }
 }
 
+impl Function {
+    /// The keys of the policy that limit how often or how far it goes, see [`Grant::limits`].
+    pub const fn limits(self) -> &'static [&'static str] {
+        match (self, self.gate()) {
+            // Hearing costs nobody anything.
+            (Self::EventsSubscribe, _) | (_, Gate::Open(_)) => &[],
+            (_, Gate::Granted(grant)) => grant.limits(),
+        }
+    }
+}
+
 impl Field {
     /// What it asks for; nothing when it only says who the extension is.
     pub const fn grants(self) -> &'static [Grant] {
@@ -110,6 +121,30 @@ impl Grant {
             Self::ReadPermissionFiles | Self::EditPermissionFiles => "permission_files",
             Self::Catalog => "catalog",
             Self::Upstream => "upstreams",
+        }
+    }
+
+    /// The keys of the policy that limit how much of it there is, beside those that limit whatever an extension does.
+    pub const fn limits(self) -> &'static [&'static str] {
+        match self {
+            Self::Route => &[
+                "concurrency",
+                "max_body_bytes",
+                "max_response_bytes",
+                "request_timeout_seconds",
+            ],
+            Self::Topic => &["events_per_second"],
+            Self::Upstream => &[
+                "connect_timeout_seconds",
+                "first_byte_timeout_seconds",
+                "idle_timeout_seconds",
+                "private_addresses",
+            ],
+            Self::Collection
+            | Self::Setting
+            | Self::ReadPermissionFiles
+            | Self::EditPermissionFiles
+            | Self::Catalog => &[],
         }
     }
 

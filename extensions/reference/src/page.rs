@@ -85,9 +85,10 @@ fn interface(worlds: &Worlds, place: &str, functions: &[Function]) -> Result<Str
             Gate::Open(reason) => writeln!(text, "**No grant needed**: {reason}."),
             Gate::Granted(grant) => writeln!(
                 text,
-                "**Needs** {}. Without it: {}.",
+                "**Needs** {}. Without it: {}.{}",
                 short(grant),
-                function.refusal().unwrap_or_default()
+                function.refusal().unwrap_or_default(),
+                limited_by(function.limits())
             ),
         };
         if function.versions().len() < VERSIONS.len() {
@@ -112,7 +113,11 @@ fn types(worlds: &Worlds, place: &str) -> Result<String, Error> {
     Ok(if types.is_empty() {
         String::new()
     } else {
-        format!("\n### Types of {place}\n\n```wit\n{types}```\n")
+        let heading = match place {
+            "types" => "Types that several interfaces use".to_owned(),
+            place => format!("Types of {place}"),
+        };
+        format!("\n### {heading}\n\n```wit\n{types}```\n")
     })
 }
 
@@ -136,9 +141,14 @@ fn manifest(worlds: &Worlds) -> Result<String, Error> {
         let _ = if examples.is_empty() {
             writeln!(text, "Asks for nothing.")
         } else {
+            let limits = known
+                .grants()
+                .iter()
+                .map(|grant| limited_by(grant.limits()));
+            let limits: String = limits.collect();
             writeln!(
                 text,
-                "Granted by:\n\n```toml\n{}\n```",
+                "Granted by:\n\n```toml\n{}\n```{limits}",
                 examples.join("\n# or\n")
             )
         };
@@ -164,6 +174,16 @@ fn standard() -> String {
         );
     }
     text
+}
+
+/// The keys that limit what is granted, as a sentence of its own.
+fn limited_by(keys: &[&str]) -> String {
+    let keys: Vec<_> = keys.iter().map(|key| format!("`{key}`")).collect();
+    if keys.is_empty() {
+        String::new()
+    } else {
+        format!("\n\nLimited by {}.", keys.join(", "))
+    }
 }
 
 /// The grant by its key.
