@@ -8,7 +8,7 @@ use mngr_extension::{
 };
 
 const GIANT: usize = 16 * 1024 * 1024;
-const CALLS: usize = 100;
+const CALLS: usize = 24;
 const COLLECTION: &str = "giants";
 const TOPIC: &str = "giants";
 
