@@ -166,11 +166,6 @@ impl Loaded {
             component: guest,
         })
     }
-
-    /// The world that it was built for, as reports name it.
-    pub(super) fn world(&self) -> String {
-        self.component.world().to_string()
-    }
 }
 
 /// The component's code, from the cache where it is there.
