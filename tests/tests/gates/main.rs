@@ -11,7 +11,12 @@
     reason = "tests fail by panicking"
 )]
 
+mod documents;
+mod edits;
 mod functions;
+mod keys;
+mod limits;
 mod routes;
 mod stage;
 mod table;
+mod upstreams;
