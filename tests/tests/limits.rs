@@ -159,6 +159,20 @@ async fn no_more_requests_are_in_progress_than_may_be() {
 }
 
 #[tokio::test]
+async fn a_client_that_leaves_a_quiet_answer_makes_room() {
+    let gateway = limited("concurrency = 1\nrequest_timeout_seconds = 0").await;
+    let admin = gateway.admin();
+    let mut quiet = admin.follow_at("/slow/open").await;
+    assert_eq!(quiet.next_line().await, "open");
+    get(&gateway, "instance").await.expect(503);
+    drop(quiet);
+    eventually("the place is free again", async || {
+        get(&gateway, "instance").await.status == 200
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn an_answer_is_no_longer_than_it_may_be() {
     let gateway = limited("max_response_bytes = 100000").await;
     let whole = get(&gateway, "whole?bytes=100000").await.expect(200);
