@@ -27,6 +27,12 @@ const FEWEST_SWEPT: usize = 64;
 /// A name for a request in progress, as `context.request-id` carries it.
 pub(super) type RequestId = u64;
 
+/// The request that `text` names. What is longer than a name is none: a guest could wait with very long ones.
+pub(super) fn request_id_of(text: &str) -> Option<RequestId> {
+    let fits = text.len() == 16;
+    fits.then(|| RequestId::from_str_radix(text, 16).ok())?
+}
+
 /// The host's view of one request that the instance is answering.
 pub(super) struct InProgress {
     pub(super) permissions_config: Arc<Path>,

@@ -6,7 +6,7 @@
 use tokio::time::Instant;
 use wasmtime::component::{Accessor, HasSelf};
 
-use crate::extensions::state::{InProgress, InstanceState, RequestId};
+use crate::extensions::state::{InProgress, InstanceState, request_id_of};
 use crate::extensions::{v0_1, v0_2};
 
 impl v0_1::client::Host for InstanceState {
@@ -82,7 +82,7 @@ impl InstanceState {
 
     /// The request that this instance is answering under that id.
     fn in_progress(&self, request_id: &str) -> Option<&InProgress> {
-        let id = RequestId::from_str_radix(request_id, 16).ok()?;
+        let id = request_id_of(request_id)?;
         self.requests.get(&id)
     }
 }

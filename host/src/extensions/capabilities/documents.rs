@@ -126,8 +126,9 @@ impl documents::HostWithStore<InstanceState> for HasSelf<InstanceState> {
         collection: String,
         name: String,
     ) -> wasmtime::Result<Result<Option<Vec<u8>>, documents::Error>> {
+        let length = name.len();
         let work = move |collection: &Collection| collection.get(&name);
-        with_granted(accessor, &collection, 0, work).await
+        with_granted(accessor, &collection, length, work).await
     }
 
     async fn put_new(
@@ -136,7 +137,7 @@ impl documents::HostWithStore<InstanceState> for HasSelf<InstanceState> {
         name: String,
         content: Vec<u8>,
     ) -> wasmtime::Result<Result<(), documents::Error>> {
-        let length = content.len();
+        let length = name.len() + content.len();
         let work = move |collection: &Collection| collection.put_new(&name, &content);
         with_granted(accessor, &collection, length, work).await
     }
@@ -146,7 +147,8 @@ impl documents::HostWithStore<InstanceState> for HasSelf<InstanceState> {
         collection: String,
         name: String,
     ) -> wasmtime::Result<Result<bool, documents::Error>> {
+        let length = name.len();
         let work = move |collection: &Collection| collection.delete(&name);
-        with_granted(accessor, &collection, 0, work).await
+        with_granted(accessor, &collection, length, work).await
     }
 }

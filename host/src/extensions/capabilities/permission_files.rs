@@ -13,7 +13,7 @@ use wasmtime::component::{Accessor, HasSelf};
 use super::Services;
 use super::disk::Disk;
 use crate::extensions::policy::FilesAccess;
-use crate::extensions::state::{InstanceState, RequestId};
+use crate::extensions::state::{InstanceState, request_id_of};
 use crate::extensions::v0_1::permission_files::{self, Boundary as Within, Error, Failure};
 use crate::permissions::{Engine, check_edit};
 use crate::store::boundary::{Boundary, BoundaryError, RelativeBoundary};
@@ -237,7 +237,7 @@ impl permission_files::HostWithStore<InstanceState> for HasSelf<InstanceState> {
             Err(refused) => return Ok(Err(refused)),
         };
         let applied = accessor.with(|mut access| {
-            let id = RequestId::from_str_radix(&request_id, 16).ok()?;
+            let id = request_id_of(&request_id)?;
             let request = access.get().requests.get(&id)?;
             Some((
                 Arc::clone(&request.permissions_config),
@@ -266,7 +266,7 @@ impl permission_files::HostWithStore<InstanceState> for HasSelf<InstanceState> {
     ) -> Outcome<Option<permission_files::PermissionsFile>> {
         match granted(accessor, FilesAccess::Read) {
             Ok(Granted { services, disk }) => {
-                disk.run(0, move || {
+                disk.run(path.len(), move || {
                     let path = services.permission_files.resolve(&path, within)?;
                     read_existing(&path).map(|reading| unless_known(&reading, known))
                 })
@@ -284,7 +284,7 @@ impl permission_files::HostWithStore<InstanceState> for HasSelf<InstanceState> {
     ) -> wasmtime::Result<Result<(), String>> {
         match granted(accessor, FilesAccess::Read) {
             Ok(Granted { services, disk }) => {
-                disk.run(content.len(), move || {
+                disk.run(path.len() + content.len(), move || {
                     if content.len() > permissions_file::LARGEST {
                         return Err(too_large(&content));
                     }
@@ -321,7 +321,7 @@ impl permission_files::HostWithStore<InstanceState> for HasSelf<InstanceState> {
                     let extension = capabilities.extension_name().to_owned();
                     (edited_by(extension, cause), capabilities)
                 });
-                disk.run(content.len(), move || {
+                disk.run(path.len() + content.len(), move || {
                     let path = services.permission_files.resolve(&path, within)?;
                     if content.len() > permissions_file::LARGEST {
                         return Err(Error::Storage(Failure {
