@@ -19,6 +19,7 @@ mod bindings {
         reason = "generated, and calls across the component's boundary are unsafe"
     )]
 
+    #[cfg(target_family = "wasm")]
     use super::Timely;
 
     wit_bindgen::generate!({
@@ -27,8 +28,13 @@ mod bindings {
         generate_all,
     });
 
+    #[cfg(target_family = "wasm")]
     export!(Timely);
 }
+
+// Elsewhere nothing is exported (a linker does not take the exports' names), yet the type shall be found in use.
+#[cfg(not(target_family = "wasm"))]
+const _: Timely = Timely;
 
 /// Between the two looks at the time that is left.
 const A_MOMENT: monotonic_clock::Duration = 20_000_000;
