@@ -60,7 +60,7 @@ impl fmt::Display for Enumeration {
             formatter,
             "/// {doc}\n#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]\npub enum {name} {{"
         )?;
-        for ((place, name), _) in &self.variants {
+        for (place, name) in self.variants.keys() {
             writeln!(
                 formatter,
                 "/// `{name}` of `{place}`.\n{},",

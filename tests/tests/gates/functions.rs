@@ -40,7 +40,7 @@ async fn assert_open(stage: &Stage, open: impl Fn(Function) -> bool) {
             let what = format!("{function:?} of {}: {answer}", built.name);
             if open(function) {
                 assert_eq!(answer.status, 200, "{what}");
-                assert!(answer.text().contains(&gives(function)), "{what}");
+                assert!(answer.text().contains(gives(function)), "{what}");
                 eventually(&what, async || shows(function, built, stage) != Some(false)).await;
             } else {
                 assert_eq!(answer.status, 403, "{what}");
