@@ -12,7 +12,11 @@ mod attacks;
 mod callers;
 mod components;
 #[path = "../../../tests/src/graft.rs"]
-#[allow(dead_code, reason = "the tests graft more")]
+#[allow(
+    dead_code,
+    clippy::expect_used,
+    reason = "the tests graft more, and fail by panicking"
+)]
 mod graft;
 #[path = "../gateway/limits.rs"]
 #[allow(dead_code, reason = "the gateway's benchmark asks more")]
