@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use super::LoadError;
 use super::component::LARGEST;
+use super::{LoadError, bundled};
 use crate::store::stamp::Stamp;
 
 const COMPONENT: &str = "wasm";
@@ -46,6 +46,12 @@ impl Source {
             }
             Content::Missing | Content::Unreadable(_) => None,
         }
+    }
+
+    /// Whether it came with the gateway, when it stands there as `name`.
+    pub(super) fn is_bundled(&self, name: &str) -> bool {
+        self.sha256()
+            .is_some_and(|sha256| bundled::is_bundled(name, &sha256))
     }
 }
 

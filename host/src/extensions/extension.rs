@@ -1,12 +1,13 @@
 //! One extension that runs: its component, its grants, its instances.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
 use super::capabilities::{Capabilities, Services};
 use super::component::{ComponentError, Loaded};
+use super::directory::Source;
 use super::engine::Runtime;
 use super::instance::Blueprint;
 use super::policy::{Grants, PolicyError};
@@ -49,12 +50,18 @@ pub(super) enum Rejected {
 }
 
 impl Loader {
-    /// Loads the component at `path` and starts its instances. Nothing else is touched, whether it succeeds or not.
-    pub(super) async fn start(&self, path: &Path) -> Result<Extension, Rejected> {
+    /// Loads the component of this name and starts its instances. Nothing else is touched, whether it succeeds or not.
+    pub(super) async fn start(&self, name: &str, source: &Source) -> Result<Extension, Rejected> {
+        let path = &source.component;
+        if !source.is_bundled(name) {
+            // Nothing is compiled for nobody.
+            Grants::read(&directory::policy_of(path))?;
+        }
         let loaded = Loaded::load(&self.runtime, &self.services, path).await?;
         let compiled_in = bundled::grants_of(&loaded.name, &loaded.sha256, &self.settings);
         let (grants, origin) = match compiled_in {
             Some(grants) => (grants, Origin::Bundled),
+            // Read again: compiling takes its time.
             None => (
                 Grants::read(&directory::policy_of(path))?,
                 Origin::Installed,

@@ -17,8 +17,8 @@ mod engine;
 mod exchange;
 mod extension;
 mod generation;
-pub mod installed;
 mod inspect;
+pub mod installed;
 mod instance;
 mod keeping;
 mod manifest;
@@ -163,7 +163,7 @@ impl Extensions {
             ending_streams: CancellationToken::new(),
             stopping: CancellationToken::new(),
         };
-        extensions.reload(None).await?;
+        extensions.begin().await?;
         extensions.loader.runtime.compiler.give_way();
         Ok(extensions)
     }

@@ -5,20 +5,27 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::pin::pin;
 use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use futures::stream::{FuturesUnordered, StreamExt};
+
 use super::directory::{Directory, Source};
 use super::extension::{Extension, Rejected};
-use super::generation::Displaced;
+use super::generation::{Displaced, Generation};
 use super::output::{LONGEST_LINE, printable};
 use super::report::{ExtensionReport, Origin, Outcome, Reloaded, State};
 use super::watch::Changes;
-use super::{Extensions, LoadError, bundled};
+use super::{Extensions, LoadError};
 
 /// How long the open streams of an extension that is replaced go on before they are ended, so that its clients do not all come
 /// back at once with the requests that were in progress.
 const STREAM_GRACE: Duration = Duration::from_secs(2);
+
+/// How long those that change at once wait for each other, so that one that takes minutes to compile holds up nobody. What came
+/// with the gateway is always waited for.
+const LONGEST_TOGETHER: Duration = Duration::from_secs(5);
 
 /// What was last seen of one extension.
 #[derive(Clone, Debug)]
@@ -39,6 +46,15 @@ enum Step {
     Remove,
 }
 
+/// What becomes of an extension that takes longer to load than the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stragglers {
+    /// It serves as soon as it can, by itself.
+    Awaited,
+    /// It is as if it had not been seen.
+    Left,
+}
+
 impl Extensions {
     /// Serves what stands in the extensions directory now; says what became of each extension, by name. With `name`, of that one
     /// alone, and it is started anew even if nothing has changed.
@@ -46,12 +62,25 @@ impl Extensions {
     /// # Errors
     /// When the directory cannot be read; everything stays as it is.
     pub async fn reload(&self, name: Option<&str>) -> Result<Vec<Reloaded>, LoadError> {
+        self.bring_in_line(name, Stragglers::Awaited).await
+    }
+
+    /// The same for a gateway that starts: what takes long to load, and did not come with it, is left to [`Self::watch`].
+    pub(super) async fn begin(&self) -> Result<(), LoadError> {
+        self.bring_in_line(None, Stragglers::Left).await.map(drop)
+    }
+
+    async fn bring_in_line(
+        &self,
+        name: Option<&str>,
+        stragglers: Stragglers,
+    ) -> Result<Vec<Reloaded>, LoadError> {
         let mut directory = self.directory.lock().await;
         if self.stopping.is_cancelled() {
             return Ok(Vec::new());
         }
         let found = scan(&mut directory).await?;
-        let steps = self.steps(&found, name);
+        let mut steps = self.steps(&found, name);
         if let Some(name) = name
             && steps.is_empty()
         {
@@ -64,18 +93,48 @@ impl Extensions {
                 outcome: Outcome::Refused(unknown.to_string()),
             }]);
         }
-        let started = futures::future::join_all(
-            steps
-                .iter()
-                .filter(|(_, step)| **step == Step::Start)
-                .filter_map(|(name, _)| Some((name, found.get(name)?)))
-                .map(async |(name, source)| {
-                    (name.clone(), self.loader.start(&source.component).await)
-                }),
-        )
-        .await;
-        let (outcomes, displaced) = self.switch(&steps, started);
-        self.remember(&found, &steps, &outcomes, &displaced);
+        let to_start: Vec<_> = steps
+            .iter()
+            .filter(|(_, step)| **step == Step::Start)
+            .filter_map(|(name, _)| Some((name.clone(), found.get(name)?)))
+            .collect();
+        let mut bundled: BTreeSet<_> = to_start
+            .iter()
+            .filter(|(name, source)| source.is_bundled(name))
+            .map(|(name, _)| name.clone())
+            .collect();
+        let mut starting: FuturesUnordered<_> = to_start
+            .into_iter()
+            .map(async |(name, source)| {
+                let started = self.loader.start(&name, source).await;
+                (name, started)
+            })
+            .collect();
+        let mut started = Vec::new();
+        let mut together = pin!(tokio::time::sleep(LONGEST_TOGETHER));
+        while !starting.is_empty() {
+            tokio::select! {
+                () = self.stopping.cancelled() => return Ok(Vec::new()),
+                Some((name, extension)) = starting.next() => {
+                    bundled.remove(&name);
+                    started.push((name, extension));
+                }
+                () = &mut together, if bundled.is_empty() => break,
+            }
+        }
+        steps.retain(|name, step| {
+            *step != Step::Start || started.iter().any(|(started, _)| started == name)
+        });
+        let mut outcomes = self.switch(&found, &steps, started);
+        while stragglers == Stragglers::Awaited && !starting.is_empty() {
+            tokio::select! {
+                () = self.stopping.cancelled() => break,
+                Some((name, extension)) = starting.next() => {
+                    let step = BTreeMap::from([(name.clone(), Step::Start)]);
+                    outcomes.extend(self.switch(&found, &step, vec![(name, extension)]));
+                }
+            }
+        }
         Ok(outcomes
             .into_iter()
             .map(|(name, outcome)| Reloaded { name, outcome })
@@ -136,38 +195,47 @@ impl Extensions {
         steps
     }
 
-    /// Changes who gets requests, in one step, and has what is replaced drain. Returns what became of each extension, and who is
-    /// out because others have its routes.
+    /// What there is to say of those that are kept.
+    fn unchanged(&self, steps: &BTreeMap<String, Step>) -> BTreeMap<String, Outcome> {
+        let known = self.known();
+        let kept = steps.iter().filter(|(_, step)| **step == Step::Keep);
+        kept.map(|(name, _)| {
+            let problem = known.get(name).and_then(|known| known.problem.clone());
+            (
+                name.clone(),
+                problem.map_or(Outcome::Unchanged, Outcome::Refused),
+            )
+        })
+        .collect()
+    }
+
+    /// Changes who gets requests, in one step, and has what is replaced drain. Returns what became of each extension.
     fn switch(
         &self,
+        found: &BTreeMap<String, Source>,
         steps: &BTreeMap<String, Step>,
         started: Vec<(String, Result<Extension, Rejected>)>,
-    ) -> (BTreeMap<String, Outcome>, BTreeSet<String>) {
+    ) -> BTreeMap<String, Outcome> {
         let current = self.current.load_full();
-        let mut outcomes = BTreeMap::new();
+        let mut outcomes = self.unchanged(steps);
         let (mut leaving, mut newcomers) = (Vec::new(), Vec::new());
         for (name, step) in steps {
-            let is_served = current.extensions.contains_key(name);
-            let outcome = match step {
-                Step::Keep | Step::Start => Outcome::Unchanged,
-                Step::Disable => Outcome::Disabled,
-                Step::Remove => Outcome::Removed,
+            let (outcome, done) = match step {
+                Step::Keep | Step::Start => continue,
+                Step::Disable => (Outcome::Disabled, "disabled"),
+                Step::Remove => (Outcome::Removed, "removed"),
             };
-            if matches!(step, Step::Disable | Step::Remove) && is_served {
+            if current.extensions.contains_key(name) {
                 leaving.push(name.clone());
                 tracing::info!(
                     extension = name,
-                    "the extension is {}, and its routes answer 404",
-                    match step {
-                        Step::Disable => "disabled",
-                        _ => "removed",
-                    }
+                    "the extension is {done}, and its routes answer 404"
                 );
             }
             outcomes.insert(name.clone(), outcome);
         }
-        let mut refuse = |name: &str, reason: Rejected| {
-            let what_now = match current.extensions.contains_key(name) {
+        let mut refuse = |name: &str, reason: Rejected, serving: &Generation| {
+            let what_now = match serving.extensions.contains_key(name) {
                 true => "the extension is not replaced, and what served goes on",
                 false => "the extension is not served",
             };
@@ -180,15 +248,15 @@ impl Extensions {
         for (name, extension) in started {
             match extension {
                 Ok(extension) => newcomers.push(Arc::new(extension)),
-                Err(reason) => refuse(&name, reason),
+                Err(reason) => refuse(&name, reason, &current),
             }
         }
         let arrived: Vec<_> = newcomers.clone();
         let (next, displaced) = current.next(&leaving, newcomers);
-        let mut names = BTreeSet::new();
+        let mut without_routes = BTreeSet::new();
         for Displaced { extension, reason } in displaced {
-            refuse(&extension.name, reason.into());
-            names.insert(extension.name.clone());
+            refuse(&extension.name, reason.into(), &next);
+            without_routes.insert(extension.name.clone());
         }
         for newcomer in &arrived {
             let is_in = next
@@ -215,7 +283,8 @@ impl Extensions {
                 self.drain(Arc::clone(extension));
             }
         }
-        (outcomes, names)
+        self.remember(found, steps, &outcomes, &without_routes);
+        outcomes
     }
 
     /// Lets an extension that gets no more requests answer those that it has, and end.
@@ -264,7 +333,7 @@ impl Extensions {
         for (name, outcome) in outcomes {
             if let (Outcome::Refused(reason), Some(known)) = (outcome, known.get_mut(name)) {
                 known.problem = Some(reason.clone());
-                known.is_displaced = displaced.contains(name);
+                known.is_displaced |= displaced.contains(name);
             }
         }
     }
@@ -292,7 +361,7 @@ impl Known {
         };
         let origin = match &serving {
             Some((origin, _)) => *origin,
-            None if self.is_bundled(name) => Origin::Bundled,
+            None if self.source.is_bundled(name) => Origin::Bundled,
             None => Origin::Installed,
         };
         ExtensionReport {
@@ -303,12 +372,6 @@ impl Known {
             error: self.problem.clone(),
             serving: serving.map(|(_, serving)| serving),
         }
-    }
-
-    fn is_bundled(&self, name: &str) -> bool {
-        self.source
-            .sha256()
-            .is_some_and(|sha256| bundled::is_bundled(name, &sha256))
     }
 }
 

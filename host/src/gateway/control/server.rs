@@ -19,7 +19,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::socket::{self, SocketFile};
 use super::{Reply, Request, Respondent, Response, line};
 use crate::extensions::Extensions;
-use crate::extensions::report::{ExtensionReport, Outcome, Reloaded};
+use crate::extensions::report::{ExtensionReport, Reloaded};
 use crate::store::paths::LatchkeyDirectory;
 
 /// Longest request, in bytes.
@@ -52,19 +52,9 @@ impl Subject for Extensions {
     }
 
     async fn reload(&self, extension: Option<&str>) -> Result<Vec<Reloaded>, String> {
-        let mut reloaded = Self::reload(self, extension)
+        Self::reload(self, extension)
             .await
-            .map_err(|error| error.to_string())?;
-        // What was refused before and has not changed is refused still.
-        for report in Self::report(self) {
-            let outcome = reloaded
-                .iter_mut()
-                .find(|one| one.name == report.name && one.outcome == Outcome::Unchanged);
-            if let (Some(one), Some(error)) = (outcome, report.error) {
-                one.outcome = Outcome::Refused(error);
-            }
-        }
-        Ok(reloaded)
+            .map_err(|error| error.to_string())
     }
 }
 
