@@ -25,7 +25,7 @@ const STREAM_GRACE: Duration = Duration::from_secs(2);
 
 /// How long those that change at once wait for each other, so that one that takes minutes to compile holds up nobody. What came
 /// with the gateway is always waited for.
-const LONGEST_TOGETHER: Duration = Duration::from_secs(5);
+const LONGEST_TOGETHER: Duration = Duration::from_secs(15);
 
 /// What was last seen of one extension.
 #[derive(Clone, Debug)]

@@ -29,7 +29,8 @@ use crate::store::durable::StorageError;
 
 /// Processor time; what a person writes by hand or a tool makes of one takes a second or two.
 const PROCESSOR_TIME: Duration = Duration::from_secs(30);
-/// With little priority on a busy machine, those seconds come slowly. Less than a supervisor waits for its gateway.
+/// With little priority on a busy machine, those seconds come slowly. Less than a supervisor waits for its gateway, which waits for
+/// what comes with it.
 const CLOCK_TIME: Duration = Duration::from_secs(90);
 const MEMORY_MIB: u64 = 1024;
 
