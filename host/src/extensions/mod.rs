@@ -188,6 +188,11 @@ impl Extensions {
             .collect()
     }
 
+    /// Whether the gateway ends, so that nobody serves anything any more.
+    pub fn is_stopping(&self) -> bool {
+        self.stopping.is_cancelled()
+    }
+
     /// Ends every open stream cleanly. Other requests go on.
     pub fn end_streams(&self) {
         self.ending_streams.cancel();

@@ -79,7 +79,7 @@ pub struct Asked {
 }
 
 /// What an extension may use, and how much of it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Granted {
     #[serde(flatten)]
     pub capabilities: Asked,
@@ -87,10 +87,12 @@ pub struct Granted {
 }
 
 /// How much of everything an extension may use. Zero is no limit, except where said.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Limits {
     /// Memory of one instance; never without limit.
     pub memory_mib: usize,
+    /// In all tables of one instance; never without limit.
+    pub table_elements: usize,
     /// Never zero.
     pub instances: usize,
     /// Longest time that an instance may run without returning to its event loop; never without limit.
@@ -98,9 +100,10 @@ pub struct Limits {
     pub max_body_bytes: u64,
     pub max_response_bytes: u64,
     /// From a request's head to the end of its response, except on streaming routes.
-    pub request_timeout_ms: u64,
+    pub request_timeout_seconds: f64,
     /// Requests in progress at once, streams included.
     pub concurrency: usize,
+    pub events_per_second: u32,
 }
 
 /// What a component has done since it serves.

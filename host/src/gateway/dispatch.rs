@@ -192,7 +192,10 @@ impl Dispatcher {
                 .extensions
                 .route(method.as_str(), uri.path(), uri.query());
             let Some(route) = found else {
-                return reply::not_found();
+                return match self.extensions.is_stopping() {
+                    true => reply::stopping(),
+                    false => reply::not_found(),
+                };
             };
             if let Some(limit) = route.body_limit()
                 && content_length(request.request.headers()).is_some_and(|length| length > limit)

@@ -70,6 +70,11 @@ pub(super) fn unavailable(extension: &str) -> Reply {
     )
 }
 
+/// Contract section 4 has no answer for it: the connection is about to be closed.
+pub(super) fn stopping() -> Reply {
+    error(StatusCode::SERVICE_UNAVAILABLE, "The gateway is stopping.")
+}
+
 pub(super) fn overdue(extension: &str) -> Reply {
     error(
         StatusCode::GATEWAY_TIMEOUT,

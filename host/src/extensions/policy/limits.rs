@@ -73,12 +73,14 @@ impl Grants {
     pub(in crate::extensions) fn reported_limits(&self) -> report::Limits {
         report::Limits {
             memory_mib: self.memory_mib,
+            table_elements: self.table_elements,
             instances: self.instances.get(),
             watchdog_ms: self.watchdog_ms,
             max_body_bytes: self.max_body_bytes,
             max_response_bytes: self.max_response_bytes,
-            request_timeout_ms: milliseconds(self.request_timeout_seconds),
+            request_timeout_seconds: self.request_timeout_seconds.as_secs_f64(),
             concurrency: self.concurrency,
+            events_per_second: self.events_per_second,
         }
     }
 
@@ -224,7 +226,10 @@ mod tests {
             }
         );
         let reported = grants.reported_limits();
-        assert_eq!((reported.instances, reported.request_timeout_ms), (9, 1500));
+        assert_eq!(
+            (reported.instances, reported.request_timeout_seconds),
+            (9, 1.5)
+        );
         assert_eq!(grants.events_per_second, 15);
     }
 

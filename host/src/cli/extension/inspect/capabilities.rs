@@ -82,11 +82,19 @@ pub(super) fn limits(limits: &Limits) -> String {
         amount => format!("{amount} {unit}"),
     };
     let concurrency = u64::try_from(limits.concurrency).unwrap_or(u64::MAX);
+    let timeout = match limits.request_timeout_seconds {
+        0.0 => "no limit".to_owned(),
+        seconds => format!("{seconds} s for a request, except on streaming routes"),
+    };
     let mut text = String::new();
     for (what, much) in [
         (
             "memory_mib",
             format!("{} MiB an instance", limits.memory_mib),
+        ),
+        (
+            "table_elements",
+            format!("{} an instance", limits.table_elements),
         ),
         ("instances", limits.instances.to_string()),
         (
@@ -104,19 +112,17 @@ pub(super) fn limits(limits: &Limits) -> String {
                 "bytes of a response's body, except on streaming routes",
             ),
         ),
-        (
-            "request_timeout_ms",
-            or_none(
-                limits.request_timeout_ms,
-                "ms for a request, except on streaming routes",
-            ),
-        ),
+        ("request_timeout_seconds", timeout),
         (
             "concurrency",
             or_none(concurrency, "requests in progress, open streams included"),
         ),
+        (
+            "events_per_second",
+            or_none(limits.events_per_second.into(), "events published"),
+        ),
     ] {
-        text.push_str(&format!("{what:<18}  {much}\n"));
+        text.push_str(&format!("{what:<23}  {much}\n"));
     }
     text
 }
