@@ -24,7 +24,7 @@ pub(super) struct Loader {
     pub(super) settings: Settings,
 }
 
-/// A running extension. Ends only when its workers are told to drain or to stop.
+/// A running extension. To be told to drain or to stop: one that is dropped ends too, but nobody waits for it.
 pub(super) struct Extension {
     pub(super) name: String,
     pub(super) origin: Origin,

@@ -114,7 +114,10 @@ impl Extensions {
         let mut together = pin!(tokio::time::sleep(LONGEST_TOGETHER));
         while !starting.is_empty() {
             tokio::select! {
-                () = self.stopping.cancelled() => return Ok(Vec::new()),
+                () = self.stopping.cancelled() => {
+                    started.into_iter().for_each(|(_, extension)| self.discard(extension));
+                    return Ok(Vec::new());
+                }
                 Some((name, extension)) = starting.next() => {
                     bundled.remove(&name);
                     started.push((name, extension));
@@ -130,6 +133,12 @@ impl Extensions {
             tokio::select! {
                 () = self.stopping.cancelled() => break,
                 Some((name, extension)) = starting.next() => {
+                    let now = scan(&mut directory).await;
+                    if !now.is_ok_and(|now| now.get(&name) == found.get(&name)) {
+                        // It has changed again, which whoever watches sees next.
+                        self.discard(extension);
+                        continue;
+                    }
                     let step = BTreeMap::from([(name.clone(), Step::Start)]);
                     outcomes.extend(self.switch(&found, &step, vec![(name, extension)]));
                 }
@@ -145,18 +154,21 @@ impl Extensions {
     pub async fn watch(&self) {
         let path = self.directory.lock().await.path().to_owned();
         let mut changes = match Changes::of(&path) {
-            Ok(changes) => changes,
+            Ok(changes) => Some(changes),
             Err(error) => {
                 tracing::warn!("{error}");
-                return std::future::pending().await;
+                None
             }
         };
-        // What changed before anybody watched.
+        // What changed before anybody watched, and what the start has left.
         loop {
             if let Err(error) = self.reload(None).await {
                 tracing::error!("{error}");
             }
-            changes.next().await;
+            match &mut changes {
+                Some(changes) => changes.next().await,
+                None => std::future::pending().await,
+            }
         }
     }
 
@@ -184,8 +196,12 @@ impl Extensions {
             })
             .collect();
         if steps.values().any(|step| *step != Step::Keep) {
-            let displaced = known.iter().filter(|(_, known)| known.is_displaced);
-            for (name, _) in displaced.filter(|(name, _)| found.contains_key(*name)) {
+            // One that has been switched off meanwhile stays off, whatever else is reloaded.
+            let is_wanted = |name: &str| found.get(name).is_some_and(|source| !source.is_disabled);
+            let displaced = known
+                .iter()
+                .filter(|(name, known)| known.is_displaced && is_wanted(name));
+            for (name, _) in displaced {
                 let step = steps.entry(name.clone()).or_insert(Step::Start);
                 if *step == Step::Keep {
                     *step = Step::Start;
@@ -285,6 +301,13 @@ impl Extensions {
         }
         self.remember(found, steps, &outcomes, &without_routes);
         outcomes
+    }
+
+    /// Ends an extension that has not served.
+    fn discard(&self, started: Result<Extension, Rejected>) {
+        if let Ok(extension) = started {
+            self.drain(Arc::new(extension));
+        }
     }
 
     /// Lets an extension that gets no more requests answer those that it has, and end.

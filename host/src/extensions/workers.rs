@@ -209,11 +209,13 @@ impl Workers {
             tokio::join!(
                 async {
                     sleep(grace).await;
-                    self.streaming.end();
+                    self.streaming.signals.end_streams.cancel();
                 },
                 async {
-                    sleep(longest).await;
+                    // On a streaming route a request may be in progress whose answer has not begun.
+                    sleep(longest.max(grace)).await;
                     self.answering.end();
+                    self.streaming.end();
                 },
             );
             std::future::pending().await

@@ -11,6 +11,7 @@ use std::time::Duration;
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::Settings;
 use super::authentication::Authentication;
@@ -120,6 +121,10 @@ impl Gateway {
     /// Serves until `shutdown` completes, then drains.
     pub async fn serve(self, shutdown: impl Future<Output = ()>) {
         let graceful = GracefulShutdown::new();
+        let extensions = Arc::clone(&self.extensions);
+        // Apart from accepting: what components take to load shall keep no connection waiting.
+        let watching =
+            AbortOnDropHandle::new(tokio::spawn(async move { extensions.watch().await }));
         let room = Arc::new(Semaphore::new(MOST_CONNECTIONS));
         {
             let accepting = futures::future::join_all(
@@ -130,11 +135,10 @@ impl Gateway {
             tokio::select! {
                 _ = accepting => {}
                 () = self.sweep() => {}
-                () = self.extensions.watch() => {}
                 () = shutdown => {}
             }
         }
-        drop((self.listeners, self.control));
+        drop((self.listeners, self.control, watching));
         self.extensions.end_streams();
         if tokio::time::timeout(DRAIN_DEADLINE, graceful.shutdown())
             .await

@@ -15,6 +15,7 @@ use crate::store::paths::LatchkeyDirectory;
 /// Its routes answer 404 until it is enabled again, also after a restart.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
+    /// The extension
     #[arg(value_name = "NAME")]
     name: String,
 }

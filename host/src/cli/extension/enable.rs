@@ -14,6 +14,7 @@ use crate::store::paths::LatchkeyDirectory;
 /// Switch an extension on again
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
+    /// The extension
     #[arg(value_name = "NAME")]
     name: String,
 }

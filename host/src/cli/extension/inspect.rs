@@ -11,14 +11,14 @@ use clap::Args;
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::gateways::{self, Answers, none_runs};
+use super::gateways::{self, Answers};
 use super::{printable, subject};
 use crate::cli::environment::Environment;
 use crate::cli::failure::Failure;
 use crate::cli::options::Options;
 use crate::cli::output;
 use crate::extensions::Inspection;
-use crate::extensions::report::ExtensionReport;
+use crate::extensions::report::{ExtensionReport, Origin};
 use crate::store::paths::LatchkeyDirectory;
 
 /// Show everything about an extension, or about any component's file
@@ -93,10 +93,14 @@ fn standing(
 ) -> Result<Option<Inspection>, Failure> {
     let one = subject::find(directory, name)?;
     if !one.has_component {
+        let why = match one.origin {
+            Origin::Bundled => "a gateway puts it there when it starts",
+            Origin::Installed => "only its policy, or the mark that it is switched off, is",
+        };
         return Err(Failure::failed(format_args!(
-            "the component of '{0}' is not there; {1}, and a gateway has put it there when it serves",
+            "the component of '{}' is not in {}: {why}",
             printable(name),
-            none_runs(directory)
+            directory.extensions_dir().display()
         )));
     }
     match file::look_into(&one.component, directory)? {

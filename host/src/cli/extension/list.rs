@@ -120,7 +120,7 @@ pub(super) fn remarks(report: &ExtensionReport, now: Timestamp) -> Vec<String> {
             ));
         } else if let Some(crash) = crash {
             remarks.push(format!(
-                "crashed {} ago and was replaced: {}: `mngr-latchkey extension logs {name}` shows what it said",
+                "an instance failed {} ago and was replaced: {}: `mngr-latchkey extension logs {name}` shows what it said",
                 ago(crash.at, now),
                 crash.reason
             ));

@@ -23,6 +23,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(250);
 /// object a line.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
+    /// The extension
     #[arg(value_name = "NAME")]
     name: String,
 

@@ -16,6 +16,7 @@ use crate::store::paths::LatchkeyDirectory;
 /// What it has begun to answer it answers. Its output is kept. One that comes with the gateway can only be disabled.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
+    /// The extension
     #[arg(value_name = "NAME")]
     name: String,
 

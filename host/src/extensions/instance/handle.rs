@@ -37,6 +37,10 @@ impl Service<'_> {
             streaming,
             patience,
         } = job;
+        if answer.is_closed() {
+            // Its client has left while it waited.
+            return Ok(());
+        }
         if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
             let _ = answer.send(Answer::Overdue);
             return Ok(());

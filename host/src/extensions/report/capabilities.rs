@@ -1,6 +1,6 @@
 //! Manifests and grants in the words that people read.
 
-use super::super::policy::{FilesAccess, Grants, Server, UpstreamGrant};
+use super::super::policy::{FilesAccess, Grants, Server, UpstreamGrant, WebOrigin};
 use super::super::worlds::{Manifest, Origin, PermissionFilesAccess, Route, Upstream};
 use super::{Asked, Granted};
 
@@ -59,7 +59,10 @@ fn route(route: &Route) -> String {
 
 fn asked_upstream(upstream: &Upstream) -> String {
     let server = match &upstream.origin {
-        Origin::Fixed(origin) => origin.clone(),
+        // As the grant spells it.
+        Origin::Fixed(origin) => {
+            WebOrigin::of_url(origin).map_or_else(|| origin.clone(), |origin| origin.to_string())
+        }
         Origin::Setting(name) => format!("${name}"),
     };
     with_bearer(server, upstream.bearer.as_deref())

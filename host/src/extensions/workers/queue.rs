@@ -3,6 +3,7 @@
 //! The queue outlives every instance that takes from it, and can be closed from outside: what has not been taken then is given
 //! back.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
@@ -15,21 +16,37 @@ const LENGTH: usize = 1024;
 
 /// The end that instances take from. Clones are the same; one instance at a time shall wait for the next request.
 #[derive(Clone)]
-pub(in crate::extensions) struct Queue(Arc<Mutex<mpsc::Receiver<Job>>>);
+pub(in crate::extensions) struct Queue {
+    jobs: Arc<Mutex<mpsc::Receiver<Job>>>,
+    taken: Arc<AtomicU64>,
+}
 
 impl Queue {
     pub(super) fn new() -> (mpsc::Sender<Job>, Self) {
         let (sender, receiver) = mpsc::channel(LENGTH);
-        (sender, Self(Arc::new(Mutex::new(receiver))))
+        let queue = Self {
+            jobs: Arc::new(Mutex::new(receiver)),
+            taken: Arc::default(),
+        };
+        (sender, queue)
     }
 
     /// The next request; none once the queue is closed and empty. Who waits is not woken by [`Queue::close`].
     pub(in crate::extensions) fn poll_next(&self, context: &mut Context<'_>) -> Poll<Option<Job>> {
-        self.lock().poll_recv(context)
+        let next = self.lock().poll_recv(context);
+        if let Poll::Ready(Some(_)) = next {
+            self.taken.fetch_add(1, Ordering::Relaxed);
+        }
+        next
     }
 
     pub(super) async fn next(&self) -> Option<Job> {
         std::future::poll_fn(|context| self.poll_next(context)).await
+    }
+
+    /// How many requests instances have taken so far.
+    pub(super) fn taken(&self) -> u64 {
+        self.taken.load(Ordering::Relaxed)
     }
 
     /// Takes no more in.
@@ -51,6 +68,6 @@ impl Queue {
 
     /// Nothing panics while it is held.
     fn lock(&self) -> std::sync::MutexGuard<'_, mpsc::Receiver<Job>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

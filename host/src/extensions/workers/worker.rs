@@ -125,6 +125,7 @@ impl Worker {
             streaming,
             patience: patience.clone(),
         };
+        let taken_before = self.queue.taken();
         match self.entrance.try_send(job) {
             Ok(()) => {}
             Err(TrySendError::Full(_)) => return Answer::Unavailable,
@@ -135,7 +136,10 @@ impl Worker {
             Some(patience) => match timeout_at(patience.until, &mut answered).await {
                 Ok(answer) => Some(answer),
                 Err(_) if !patience.has_begun() => {
-                    self.current.blame(patience.since);
+                    // One that has taken others meanwhile is busy, not stuck.
+                    if self.queue.taken() == taken_before {
+                        self.current.blame(patience.since);
+                    }
                     return Answer::Overdue;
                 }
                 Err(_) if streaming => None,
@@ -276,8 +280,10 @@ impl Keeper {
             self.output().note(Level::ERROR, &text);
             return;
         };
-        let text =
-            format!("instances keep crashing, its routes answer 503 for {outage:?}: {reason}");
+        let text = format!(
+            "instances keep crashing, its routes answer 503 for {outage:?}, and `mngr-latchkey extension reload {}` tries it at once: {reason}",
+            self.blueprint.capabilities.extension_name()
+        );
         self.output().note(Level::ERROR, &text);
         self.current.out_of_service.store(true, Ordering::Relaxed);
         self.tally

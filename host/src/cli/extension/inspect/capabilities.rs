@@ -51,10 +51,13 @@ fn rows(asked: &Asked, granted: &Asked) -> Vec<Row> {
         ("collection", &asked.collections, &granted.collections),
         ("topic", &asked.topics, &granted.topics),
         ("setting", &asked.settings, &granted.settings),
-        ("upstream", &asked.upstreams, &granted.upstreams),
     ] {
         let each = asked.iter();
         rows.extend(each.map(|one| row(capability, one, in_words(granted.contains(one)))));
+    }
+    for upstream in &asked.upstreams {
+        let words = upstream_in_words(upstream, &granted.upstreams);
+        rows.push(row("upstream", upstream, &printable(&words)));
     }
     if asked.permission_files != "none" {
         let words = match granted.permission_files.as_str() {
@@ -69,6 +72,21 @@ fn rows(asked: &Asked, granted: &Asked) -> Vec<Row> {
         rows.push(row("catalog", "yes", in_words(granted.catalog)));
     }
     rows
+}
+
+/// A server may be granted without the bearer token that is asked for.
+fn upstream_in_words(asked: &str, granted: &[String]) -> String {
+    const BEARER: &str = " with ";
+    let (server, bearer) = asked.split_once(BEARER).unwrap_or((asked, ""));
+    let same_server = |granted: &&String| {
+        let (granted, _) = granted.split_once(BEARER).unwrap_or((granted, ""));
+        granted == server
+    };
+    match granted.iter().find(same_server) {
+        None => REFUSED.to_owned(),
+        Some(granted) if bearer.is_empty() || granted == asked => in_words(true).to_owned(),
+        Some(_) => format!("WITHOUT {bearer}"),
+    }
 }
 
 fn in_words(is_granted: bool) -> &'static str {
@@ -119,7 +137,7 @@ pub(super) fn limits(limits: &Limits) -> String {
         ),
         (
             "events_per_second",
-            or_none(limits.events_per_second.into(), "events published"),
+            or_none(limits.events_per_second.into(), "events published a second"),
         ),
     ] {
         text.push_str(&format!("{what:<23}  {much}\n"));
@@ -137,6 +155,18 @@ mod tests {
             .skip(1)
             .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
             .collect()
+    }
+
+    #[test]
+    fn a_server_that_is_granted_without_its_token_is_marked() {
+        let granted = ["https://a.example".to_owned()];
+        for (asked, expected) in [
+            ("https://a.example", "yes"),
+            ("https://a.example with $KEY", "WITHOUT $KEY"),
+            ("https://b.example", REFUSED),
+        ] {
+            assert_eq!(upstream_in_words(asked, &granted), expected, "{asked}");
+        }
     }
 
     #[test]
