@@ -79,7 +79,7 @@ fn a_crash_is_told_also_when_another_instance_serves() {
         ..Activity::default()
     });
     let remarks = remarks(&report, time(NOW)).join("\n");
-    assert!(remarks.contains("crashed 50 s ago"), "{remarks}");
+    assert!(remarks.contains("an instance failed 50 s ago"), "{remarks}");
 }
 
 #[test]
